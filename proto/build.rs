@@ -1,0 +1,44 @@
+//! Compiles the protos with protox, so that a build needs no `protoc`.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+use tonic_prost_build::FileDescriptorSet;
+
+const ROOTS: [&str; 2] = ["goplugin", "outboard"];
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut files = Vec::new();
+    for root in ROOTS {
+        println!("cargo:rerun-if-changed={root}");
+        collect(Path::new(root), &mut files)?;
+    }
+    files.sort();
+    let descriptors: FileDescriptorSet = protox::compile(&files, ["."])?;
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    fs::write(out.join("outboard.binpb"), encode(&descriptors))?;
+    let has_grpc = env::var_os("CARGO_FEATURE_GRPC").is_some();
+    tonic_prost_build::configure()
+        .bytes(".")
+        .build_client(has_grpc)
+        .build_server(has_grpc)
+        .compile_fds(descriptors)?;
+    Ok(())
+}
+
+fn collect(dir: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(&path, files)?;
+        } else if path.extension().is_some_and(|extension| extension == "proto") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn encode(descriptors: &FileDescriptorSet) -> Vec<u8> {
+    use prost::Message as _;
+    descriptors.encode_to_vec()
+}

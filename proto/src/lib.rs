@@ -1,0 +1,40 @@
+//! All that the host and a plugin must agree on.
+//!
+//! Without features: the messages of every service, and the pure parts of the wire. Feature `grpc`
+//! adds tonic clients and servers; feature `transport` adds what both sides do with sockets.
+
+/// go-plugin's own services: broker, controller, stdio (proto package `plugin`).
+#[allow(clippy::pedantic, missing_docs, reason = "generated")]
+pub mod goplugin {
+    include!(concat!(env!("OUT_DIR"), "/plugin.rs"));
+}
+
+/// What the host calls in a plugin.
+pub mod plugin {
+    /// `outboard.plugin.v1`.
+    #[allow(clippy::pedantic, missing_docs, reason = "generated")]
+    pub mod v1 {
+        include!(concat!(env!("OUT_DIR"), "/outboard.plugin.v1.rs"));
+    }
+}
+
+/// What a plugin calls in its host.
+pub mod host {
+    /// `outboard.host.v1`.
+    #[allow(clippy::pedantic, missing_docs, reason = "generated")]
+    pub mod v1 {
+        include!(concat!(env!("OUT_DIR"), "/outboard.host.v1.rs"));
+    }
+}
+
+/// What operators do with a running supervisor.
+pub mod admin {
+    /// `outboard.admin.v1`.
+    #[allow(clippy::pedantic, missing_docs, reason = "generated")]
+    pub mod v1 {
+        include!(concat!(env!("OUT_DIR"), "/outboard.admin.v1.rs"));
+    }
+}
+
+/// The descriptors of all of the above, as an encoded `google.protobuf.FileDescriptorSet`.
+pub const DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/outboard.binpb"));
