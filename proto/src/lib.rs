@@ -4,7 +4,7 @@
 //! the line that a plugin prints, [`env`] what its host told it before. Feature `grpc` adds tonic
 //! clients and servers; feature `transport` adds what both sides do with sockets.
 //!
-//! The wire is HashiCorp go-plugin's, so each half also speaks with a go-plugin of the other side.
+//! The wire is `HashiCorp` go-plugin's, so each half also speaks with a go-plugin of the other side.
 #![warn(missing_docs)]
 
 pub mod env;
