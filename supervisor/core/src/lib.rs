@@ -2,3 +2,4 @@
 //! do about it goes out as values. The rest of the supervisor obeys.
 
 pub mod lifecycle;
+pub mod route;

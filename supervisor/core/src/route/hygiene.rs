@@ -1,0 +1,204 @@
+//! What of a header section may pass, towards the plugin and back.
+//!
+//! Framing belongs to the host alone. So whatever speaks about one connection is dropped on the way in, and
+//! on the way out whatever would make a client read another message than the one that was sent is refused.
+
+use super::method::is_token;
+
+/// Fields about one connection (RFC 9110 section 7.6.1), with the two that the host itself fulfils.
+const HOP_BY_HOP: [&str; 10] = [
+    "connection",
+    "expect",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Which fields of one request stay behind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Incoming {
+    /// What `Connection` named, lower case.
+    named: Vec<String>,
+}
+
+impl Incoming {
+    /// Reads the values of the `Connection` fields.
+    pub fn new<'a>(connection: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let options = connection.into_iter().flat_map(|value| value.split(|&byte| byte == b','));
+        let named = options.map(<[u8]>::trim_ascii).filter(|option| is_token(option));
+        let lower = named.map(|option| String::from_utf8_lossy(option).to_ascii_lowercase());
+        // The usual two name no field; leaving them out keeps this allocation-free for most requests.
+        let named = lower.filter(|option| option != "keep-alive" && option != "close").collect();
+        Self { named }
+    }
+
+    /// Whether the plugin gets the field `name`, which is lower case.
+    pub fn passes(&self, name: &str) -> bool {
+        !is_hop_by_hop(name) && !is_reserved(name) && !self.named.iter().any(|named| named == name)
+    }
+}
+
+fn is_hop_by_hop(name: &str) -> bool {
+    HOP_BY_HOP.contains(&name)
+}
+
+/// Whether `name` is one that only the host could have written. `_` counts because CGI, WSGI and their like
+/// make `-` and `_` the same.
+fn is_reserved(name: &str) -> bool {
+    let name = name.as_bytes();
+    matches!(name.split_at_checked(8), Some((head, [b'-' | b'_', ..])) if head.eq_ignore_ascii_case(b"outboard"))
+}
+
+/// What happens to one field of a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outgoing {
+    Pass,
+    /// The host writes this field itself, or it is about a connection that is not the client's.
+    Drop,
+}
+
+/// Judges one field of a plugin's response; `body` is the length of the body it goes with.
+pub fn outgoing(name: &str, value: &[u8], body: usize) -> Result<Outgoing, ResponseError> {
+    if !is_token(name.as_bytes()) {
+        return Err(ResponseError::Name(name.escape_debug().to_string()));
+    }
+    let name = name.to_ascii_lowercase();
+    if value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+        return Err(ResponseError::Value(name));
+    }
+    match name.as_str() {
+        "connection" | "transfer-encoding" => Err(ResponseError::Framing(name)),
+        "content-length" if !is_length(value, body) => Err(ResponseError::Length { body }),
+        // Checked above; the host writes its own, so that a repeated one cannot double it.
+        "content-length" | "x-request-id" => Ok(Outgoing::Drop),
+        _ if is_hop_by_hop(&name) => Ok(Outgoing::Drop),
+        _ => Ok(Outgoing::Pass),
+    }
+}
+
+fn is_length(value: &[u8], body: usize) -> bool {
+    let value = value.trim_ascii();
+    let is_number = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+    is_number && std::str::from_utf8(value).is_ok_and(|digits| digits.parse() == Ok(body))
+}
+
+/// The status to send: 200 where the plugin left it open.
+pub fn status(status: u32) -> Result<u16, ResponseError> {
+    match status {
+        0 => Ok(200),
+        200..=599 => Ok(u16::try_from(status).expect("at most 599")),
+        _ => Err(ResponseError::Status(status)),
+    }
+}
+
+/// Whether a response of this status ends with its header section (RFC 9110 section 6.4.1; a 205 has a
+/// body of no bytes, which is another thing, but no plugin's body either way).
+pub fn has_no_body(status: u16) -> bool {
+    matches!(status, 204 | 205 | 304)
+}
+
+/// What a plugin's response may not do. The plugin's fault: 502.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ResponseError {
+    #[error(
+        "the response has a header named \"{0}\", which is not a token of RFC 9110; correct the name"
+    )]
+    Name(String),
+    #[error(
+        "the value of the response header {0:?} holds CR, LF or NUL; remove them before sending"
+    )]
+    Value(String),
+    #[error("the response has the header {0:?}; leave it out, the host frames the message")]
+    Framing(String),
+    #[error(
+        "the response's content-length is not the length of its body ({body} bytes); leave the header out"
+    )]
+    Length { body: usize },
+    #[error("the response has the status {0}; answer with 200 to 599")]
+    Status(u32),
+}
+
+/// The client's own request id, where it is one that can stand in a log line.
+pub fn request_id(value: &[u8]) -> Option<&str> {
+    let is_visible = (1..=128).contains(&value.len()) && value.iter().all(u8::is_ascii_graphic);
+    if is_visible { std::str::from_utf8(value).ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hop_by_hop_fields_and_what_connection_names_stay_behind() {
+        let incoming = Incoming::new([&b"close, X-Private"[..], b"\tKeep-Alive ,, x-other"]);
+        for name in ["connection", "te", "transfer-encoding", "upgrade", "x-private", "x-other"] {
+            assert!(!incoming.passes(name), "{name}");
+        }
+        for name in ["host", "content-type", "x-private-2", "accept"] {
+            assert!(incoming.passes(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn nobody_but_the_host_speaks_as_outboard() {
+        let incoming = Incoming::default();
+        for name in ["outboard-user", "outboard_user", "Outboard-User", "outboard-", "OUTBOARD_"] {
+            assert!(!incoming.passes(name), "{name}");
+        }
+        for name in ["outboard", "outboards-x", "x-outboard-user"] {
+            assert!(incoming.passes(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_host_alone_frames() {
+        let check = |name: &str, value: &[u8]| outgoing(name, value, 5);
+        assert_eq!(check("content-type", b"text/plain"), Ok(Outgoing::Pass));
+        assert_eq!(check("X-Latin", b"caf\xe9"), Ok(Outgoing::Pass));
+        assert_eq!(check("x-empty", b""), Ok(Outgoing::Pass));
+        assert_eq!(check("Content-Length", b"5"), Ok(Outgoing::Drop));
+        assert_eq!(check("x-request-id", b"mine"), Ok(Outgoing::Drop));
+        assert_eq!(check("keep-alive", b"timeout=5"), Ok(Outgoing::Drop));
+        assert_eq!(check("upgrade", b"h2c"), Ok(Outgoing::Drop));
+        for framing in ["connection", "Transfer-Encoding"] {
+            assert!(matches!(check(framing, b"close"), Err(ResponseError::Framing(_))));
+        }
+        for length in
+            [&b"4"[..], b"6", b"", b"+5", b"5, 5", b"5x", b"0x5", b"99999999999999999999999"]
+        {
+            assert!(matches!(
+                check("content-length", length),
+                Err(ResponseError::Length { body: 5 })
+            ));
+        }
+        for value in [&b"a\r\nx: y"[..], b"a\n", b"\r", b"a\0b"] {
+            assert!(matches!(check("x-a", value), Err(ResponseError::Value(_))));
+        }
+        for name in ["", "a b", "a:", "a\r\nb", "é"] {
+            assert!(matches!(check(name, b"x"), Err(ResponseError::Name(_))), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_status_is_final_or_left_open() {
+        assert_eq!(status(0), Ok(200));
+        assert_eq!(status(599), Ok(599));
+        for bad in [1, 100, 101, 199, 600, 65_736, u32::MAX] {
+            assert_eq!(status(bad), Err(ResponseError::Status(bad)));
+        }
+    }
+
+    #[test]
+    fn a_request_id_is_visible_ascii_and_short() {
+        assert_eq!(request_id(b"abc-123"), Some("abc-123"));
+        assert_eq!(request_id(&[b'a'; 128]).map(str::len), Some(128));
+        for bad in [&b""[..], b"a b", b"a\n", b"\xc3\xa9", &[b'a'; 129]] {
+            assert_eq!(request_id(bad), None);
+        }
+    }
+}
