@@ -1,0 +1,4 @@
+//! `outboard.toml`.
+
+pub(crate) mod forms;
+pub mod parameters;
