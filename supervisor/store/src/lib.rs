@@ -1,1 +1,28 @@
-//! Placeholder.
+//! What Outboard remembers, and the only SQL.
+//!
+//! A [`Store`] is one database: a SQLite file, or PostgreSQL shared by several supervisors. Callers
+//! see rows as types and failures as sentences, and never learn which of the two it is.
+//!
+//! Each statement is written once and runs on both. What differs between the two is in
+//! `migrations/`: column types, collations, and the view `clock`, so that a query can say
+//! `(SELECT now_ms FROM clock)` and mean the database's own time, which is one time for all
+//! supervisors that share it. Parameters are always bound, never pasted in. `pools.rs` has the one
+//! macro that picks the driver.
+//!
+//! Migrations only go forward. A database that a newer Outboard has migrated is refused.
+
+mod error;
+mod instance;
+mod instances;
+mod migrate;
+mod pools;
+mod postgres;
+mod sqlite;
+mod store;
+mod url;
+
+pub use error::{Fault, StoreError};
+pub use instance::{Instance, InvalidParameters, NewInstance, Parameters};
+pub use instances::{InstanceError, Instances};
+pub use store::{Options, Store};
+pub use url::{DatabaseUrl, InvalidUrl};

@@ -1,0 +1,230 @@
+//! Reading and changing instances: one statement each, so that each is whole or not at all.
+
+use sqlx::FromRow;
+use time::{Duration, OffsetDateTime};
+
+use crate::error::StoreError;
+use crate::instance::{Instance, NewInstance, Parameters};
+use crate::pools::on;
+use crate::store::Store;
+
+const MAX_NAME: usize = 128;
+const MAX_DISPLAY_NAME: usize = 256;
+
+/// The instances of a [`Store`].
+#[derive(Clone, Copy, Debug)]
+pub struct Instances<'a> {
+    store: &'a Store,
+}
+
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum InstanceError {
+    #[error("there is an instance {name:?} already; choose another name, or change that one")]
+    AlreadyExists { name: String },
+    #[error("there is no instance {name:?}; add it first")]
+    NotFound { name: String },
+    #[error(
+        "instance {name:?} was changed meanwhile (revision {found}, expected {expected}); \
+         read it again and repeat the change"
+    )]
+    Changed { name: String, expected: i64, found: i64 },
+    #[error("the {field} has {length} bytes; use {least} to {most}")]
+    Length { field: &'static str, length: usize, least: usize, most: usize },
+    #[error("the {field} has a NUL character; leave it out")]
+    Nul { field: &'static str },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+#[derive(FromRow)]
+struct Row {
+    id: i64,
+    plugin: String,
+    name: String,
+    display_name: String,
+    parameters: String,
+    enabled: bool,
+    revision: i64,
+    created_ms: i64,
+    updated_ms: i64,
+}
+
+impl From<Row> for Instance {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.id,
+            plugin: row.plugin,
+            name: row.name,
+            display_name: row.display_name,
+            parameters: Parameters::stored(row.parameters),
+            enabled: row.enabled,
+            revision: row.revision,
+            created: time_of(row.created_ms),
+            updated: time_of(row.updated_ms),
+        }
+    }
+}
+
+fn time_of(since_1970_ms: i64) -> OffsetDateTime {
+    OffsetDateTime::UNIX_EPOCH.saturating_add(Duration::milliseconds(since_1970_ms))
+}
+
+impl<'a> Instances<'a> {
+    pub(crate) fn new(store: &'a Store) -> Self {
+        Self { store }
+    }
+
+    /// All, by plugin, then by name, in the order of their bytes.
+    pub async fn list(self) -> Result<Vec<Instance>, StoreError> {
+        const SQL: &str = "SELECT * FROM plugin_instance ORDER BY plugin, name";
+        let rows: Result<Vec<Row>, _> =
+            on!(&self.store.pools, pool => sqlx::query_as(SQL).fetch_all(pool).await);
+        let rows = rows.map_err(|error| self.store.failed("list the instances", &error))?;
+        Ok(rows.into_iter().map(Instance::from).collect())
+    }
+
+    pub async fn get(self, name: &str) -> Result<Option<Instance>, StoreError> {
+        const SQL: &str = "SELECT * FROM plugin_instance WHERE name = $1";
+        // No name has a NUL, and PostgreSQL would refuse to look.
+        if name.contains('\0') {
+            return Ok(None);
+        }
+        let row = on!(&self.store.pools, pool => sqlx::query_as(SQL).bind(name).fetch_optional(pool).await);
+        self.one("read the instance", row)
+    }
+
+    /// Adds an instance, at revision 1.
+    ///
+    /// # Errors
+    ///
+    /// [`InstanceError::AlreadyExists`] if any plugin has an instance of that name.
+    pub async fn insert(self, new: NewInstance<'_>) -> Result<Instance, InstanceError> {
+        const SQL: &str = "
+            INSERT INTO plugin_instance (plugin, name, display_name, parameters, enabled,
+                                         revision, created_ms, updated_ms)
+            SELECT $1, $2, $3, $4, $5, 1, now_ms, now_ms FROM clock WHERE TRUE
+            ON CONFLICT (name) DO NOTHING
+            RETURNING *";
+        check_text("plugin", new.plugin, 1, MAX_NAME)?;
+        check_text("name", new.name, 1, MAX_NAME)?;
+        check_text("display name", new.display_name, 0, MAX_DISPLAY_NAME)?;
+        let row = on!(&self.store.pools, pool => sqlx::query_as(SQL)
+            .bind(new.plugin)
+            .bind(new.name)
+            .bind(new.display_name)
+            .bind(new.parameters.as_str())
+            .bind(new.enabled)
+            .fetch_optional(pool)
+            .await);
+        self.one("add the instance", row)?
+            .ok_or_else(|| InstanceError::AlreadyExists { name: new.name.to_owned() })
+    }
+
+    /// Replaces display name and parameters. Whether it is enabled stays as it is.
+    ///
+    /// `expected`: the revision that the caller has seen; `None` overwrites whatever is there.
+    ///
+    /// # Errors
+    ///
+    /// [`InstanceError::Changed`] if the revision is another one by now.
+    pub async fn update(
+        self,
+        name: &str,
+        display_name: &str,
+        parameters: &Parameters,
+        expected: Option<i64>,
+    ) -> Result<Instance, InstanceError> {
+        const SQL: &str = "
+            UPDATE plugin_instance
+            SET display_name = $2, parameters = $3,
+                revision = revision + 1, updated_ms = (SELECT now_ms FROM clock)
+            WHERE name = $1 AND revision = COALESCE($4, revision)
+            RETURNING *";
+        check_name(name)?;
+        check_text("display name", display_name, 0, MAX_DISPLAY_NAME)?;
+        let row = on!(&self.store.pools, pool => sqlx::query_as(SQL)
+            .bind(name)
+            .bind(display_name)
+            .bind(parameters.as_str())
+            .bind(expected)
+            .fetch_optional(pool)
+            .await);
+        match self.one("change the instance", row)? {
+            Some(instance) => Ok(instance),
+            None => Err(self.why_not_updated(name, expected).await?),
+        }
+    }
+
+    async fn why_not_updated(
+        self,
+        name: &str,
+        expected: Option<i64>,
+    ) -> Result<InstanceError, StoreError> {
+        let name = name.to_owned();
+        Ok(match (self.get(&name).await?, expected) {
+            (Some(instance), Some(expected)) => {
+                InstanceError::Changed { name, expected, found: instance.revision }
+            }
+            (Some(_) | None, _) => InstanceError::NotFound { name },
+        })
+    }
+
+    /// Says whether the instance is wanted. Saying it again changes nothing, not even the revision.
+    pub async fn set_enabled(self, name: &str, enabled: bool) -> Result<Instance, InstanceError> {
+        const SQL: &str = "
+            UPDATE plugin_instance
+            SET enabled = $2, revision = revision + 1, updated_ms = (SELECT now_ms FROM clock)
+            WHERE name = $1 AND enabled <> $2
+            RETURNING *";
+        check_name(name)?;
+        let row = on!(&self.store.pools, pool => sqlx::query_as(SQL)
+            .bind(name)
+            .bind(enabled)
+            .fetch_optional(pool)
+            .await);
+        let changed = self.one("enable or disable the instance", row)?;
+        let instance = if changed.is_some() { changed } else { self.get(name).await? };
+        instance.ok_or_else(|| InstanceError::NotFound { name: name.to_owned() })
+    }
+
+    /// Removes the instance and all that is stored for it. Gives it as it was.
+    pub async fn delete(self, name: &str) -> Result<Instance, InstanceError> {
+        const SQL: &str = "DELETE FROM plugin_instance WHERE name = $1 RETURNING *";
+        check_name(name)?;
+        let row = on!(&self.store.pools, pool => sqlx::query_as(SQL).bind(name).fetch_optional(pool).await);
+        self.one("delete the instance", row)?
+            .ok_or_else(|| InstanceError::NotFound { name: name.to_owned() })
+    }
+
+    fn one(
+        self,
+        doing: &str,
+        row: Result<Option<Row>, sqlx::Error>,
+    ) -> Result<Option<Instance>, StoreError> {
+        row.map(|row| row.map(Instance::from)).map_err(|error| self.store.failed(doing, &error))
+    }
+}
+
+/// A name that can't be stored can't be found.
+fn check_name(name: &str) -> Result<(), InstanceError> {
+    if name.contains('\0') {
+        return Err(InstanceError::NotFound { name: name.to_owned() });
+    }
+    Ok(())
+}
+
+fn check_text(
+    field: &'static str,
+    text: &str,
+    least: usize,
+    most: usize,
+) -> Result<(), InstanceError> {
+    let length = text.len();
+    if length < least || most < length {
+        return Err(InstanceError::Length { field, length, least, most });
+    }
+    if text.contains('\0') {
+        return Err(InstanceError::Nul { field });
+    }
+    Ok(())
+}

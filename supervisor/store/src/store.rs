@@ -1,0 +1,76 @@
+//! Opening and closing.
+
+use std::time::Duration;
+
+use crate::error::StoreError;
+use crate::instances::Instances;
+use crate::pools::{Pools, on};
+use crate::url::{DatabaseUrl, Target};
+use crate::{postgres, sqlite};
+
+/// One open database. Clones share its connections.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub(crate) pools: Pools,
+    pub(crate) url: DatabaseUrl,
+}
+
+/// How a [`Store`] uses its database.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Most connections to PostgreSQL. Default: 10. A SQLite file always gets 4: more readers than
+    /// that never wait for each other, and there is one writer at a time anyway.
+    pub max_connections: u32,
+    /// Longest wait for a connection, or for another writer of a SQLite file. Default: 10 s.
+    pub wait: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { max_connections: 10, wait: Duration::from_secs(10) }
+    }
+}
+
+impl Store {
+    /// Connects, and brings the schema up to date.
+    ///
+    /// A SQLite file is created if it is missing, for the owner alone; its directory must exist.
+    /// Several supervisors may open one PostgreSQL database at the same time: one migrates, the
+    /// others wait for it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::fault`] tells what may heal by itself (the server is not up yet) from what needs
+    /// an operator.
+    pub async fn open(url: &DatabaseUrl, options: &Options) -> Result<Self, StoreError> {
+        let pools = match url.target() {
+            Target::Sqlite(path) => sqlite::open(url, path, options).await.map(Pools::Sqlite)?,
+            Target::Postgres(server) => {
+                postgres::open(url, server, options).await.map(Pools::Postgres)?
+            }
+        };
+        Ok(Self { pools, url: url.clone() })
+    }
+
+    /// The configured copies of plugins.
+    pub fn instances(&self) -> Instances<'_> {
+        Instances::new(self)
+    }
+
+    /// The migration that the schema has reached.
+    pub async fn schema_version(&self) -> Result<i64, StoreError> {
+        const SQL: &str = "SELECT MAX(version) FROM _sqlx_migrations";
+        let version = on!(&self.pools, pool => sqlx::query_scalar(SQL).fetch_one(pool).await);
+        version.map_err(|error| self.failed("read the schema version", &error))
+    }
+
+    /// Waits for running statements, then ends every connection, of all clones.
+    pub async fn close(&self) {
+        on!(&self.pools, pool => pool.close().await);
+    }
+
+    /// The error of a statement; `doing` completes "could not …".
+    pub(crate) fn failed(&self, doing: &str, error: &sqlx::Error) -> StoreError {
+        StoreError::from_sqlx(&self.url, doing, error)
+    }
+}
