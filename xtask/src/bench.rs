@@ -1,0 +1,22 @@
+//! `cargo xtask bench`: measures release builds, each beside its peer, and writes bench/RESULTS.md.
+
+use anyhow::Result;
+
+use crate::{
+    command::{cargo, output, program, run},
+    golang, needs, tree,
+};
+
+pub(crate) fn bench(arguments: &[String]) -> Result<()> {
+    needs::go()?;
+    let go = golang::build()?;
+    run(&mut cargo(&["build", "--release", "-p", "bench", "--bins"]))?;
+    let changed = !output(&mut program("git", &["status", "--porcelain"]))?.trim().is_empty();
+    let commit = output(&mut program("git", &["rev-parse", "--short=12", "HEAD"]))?;
+    let suffix = if changed { " with uncommitted changes" } else { "" };
+    run(program(tree::target().join("release/bench"), &[])
+        .args(arguments)
+        .env("OUTBOARD_BENCH_GO_BIN", go)
+        .env("OUTBOARD_BENCH_COMMIT", format!("{}{suffix}", commit.trim()))
+        .env("OUTBOARD_BENCH_RESULTS", tree::root().join("bench/RESULTS.md")))
+}

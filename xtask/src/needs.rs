@@ -1,0 +1,67 @@
+//! What a machine must have, and what is installed where it has not.
+
+use std::{env, fs, path::PathBuf};
+
+use anyhow::{Result, bail, ensure};
+
+use crate::command::{output, program, run, works};
+
+/// Go 1.26 or newer: the peers of the tests are built with it.
+pub(crate) fn go() -> Result<()> {
+    const ADVICE: &str = "install Go 1.26 or newer (https://go.dev/dl) and put `go` on PATH";
+    ensure!(works(program("go", &["version"]).env("GOTOOLCHAIN", "local")), "no Go here; {ADVICE}");
+    let version = output(program("go", &["env", "GOVERSION"]).env("GOTOOLCHAIN", "local"))?;
+    let minor = version.trim().strip_prefix("go1.").and_then(|rest| rest.split('.').next());
+    let minor: u32 = minor.and_then(|minor| minor.parse().ok()).unwrap_or(u32::MAX);
+    ensure!(minor >= 26, "{} is too old; {ADVICE}", version.trim());
+    Ok(())
+}
+
+/// A directory with `initdb` and `postgres`. Installed where it is missing and we may.
+pub(crate) fn postgres() -> Result<PathBuf> {
+    if let Some(found) = find_postgres() {
+        return Ok(found);
+    }
+    if !nix::unistd::geteuid().is_root() {
+        bail!(
+            "no PostgreSQL server here (looked for initdb on PATH and below /usr/lib/postgresql); \
+             install it (Debian: apt-get install postgresql), or set OUTBOARD_TEST_POSTGRES_URL to a \
+             database that the tests may fill"
+        );
+    }
+    apt_install("postgresql")?;
+    find_postgres().ok_or_else(|| anyhow::anyhow!("apt-get installed postgresql without initdb"))
+}
+
+fn find_postgres() -> Option<PathBuf> {
+    let mut places: Vec<PathBuf> = env::split_paths(&env::var_os("PATH")?).collect();
+    if let Ok(versions) = fs::read_dir("/usr/lib/postgresql") {
+        let mut versions: Vec<_> =
+            versions.flatten().map(|entry| entry.path().join("bin")).collect();
+        versions.sort();
+        places.extend(versions.into_iter().rev());
+    }
+    places
+        .into_iter()
+        .find(|place| place.join("initdb").is_file() && place.join("postgres").is_file())
+}
+
+fn apt_install(package: &str) -> Result<()> {
+    ensure!(
+        works(&mut program("apt-get", &["--version"])),
+        "{package} is missing and there is no apt-get; install it by hand"
+    );
+    let update = || program("apt-get", &["update", "-qq"]);
+    run(&mut update())?;
+    run(program("apt-get", &["install", "-y", "-qq", "--no-install-recommends", package])
+        .env("DEBIAN_FRONTEND", "noninteractive"))
+}
+
+/// Python 3.10 or newer, with venv and pip.
+pub(crate) fn python() -> Result<()> {
+    const ADVICE: &str =
+        "install Python 3.10 or newer with venv (Debian: apt-get install python3-venv)";
+    let check = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))";
+    ensure!(works(&mut program("python3", &["-c", check])), "no usable python3 here; {ADVICE}");
+    Ok(())
+}
