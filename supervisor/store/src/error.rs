@@ -54,16 +54,23 @@ impl fmt::Display for Fault {
     /// What to do next.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Unreachable => "start the database server, or correct host and port of the database URL",
+            Self::Unreachable => {
+                "start the database server, or correct host and port of the database URL"
+            }
             Self::Busy => "try again; if it stays, look for what else holds this database",
             Self::Refused => {
                 "correct user and password of the database URL, or grant that user this database \
                  and the right to create tables in it"
             }
             Self::NoDatabase => "create the database, or correct its name in the database URL",
-            Self::File => "create its directory, or make it readable and writable for the user that runs Outboard",
+            Self::File => {
+                "create its directory, or make it readable and writable for the user that runs \
+                 Outboard"
+            }
             Self::Full => "free some disk space",
-            Self::Damaged => "restore the file from a backup, or move it away to start with an empty one",
+            Self::Damaged => {
+                "restore the file from a backup, or move it away to start with an empty one"
+            }
             Self::Encoding => "create the database with ENCODING 'UTF8'",
             Self::NewerSchema => {
                 "start a version of Outboard that is at least as new, or restore the backup from \

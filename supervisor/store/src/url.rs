@@ -51,7 +51,10 @@ pub enum InvalidUrl {
     InMemory,
     #[error("settings after \"?\" are for PostgreSQL only; write sqlite:/path/to/file")]
     SqliteSettings,
-    #[error("the database URL has the unknown setting {0:?}; known are {known}", known = SETTINGS.join(", "))]
+    #[error(
+        "the database URL has the unknown setting {0:?}; known are {known}",
+        known = SETTINGS.join(", ")
+    )]
     UnknownSetting(String),
     #[error(
         "the database URL is not well formed: {0}; write postgres://user:password@host/name, with \
