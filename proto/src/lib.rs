@@ -9,6 +9,8 @@
 
 pub mod env;
 pub mod handshake;
+#[cfg(feature = "transport")]
+pub mod transport;
 
 /// go-plugin's own services: broker, controller, stdio (proto package `plugin`).
 #[allow(clippy::all, clippy::pedantic, missing_docs, reason = "generated")]
