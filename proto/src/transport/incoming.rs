@@ -62,7 +62,6 @@ impl Incoming {
                 Ok(Err(error)) => {
                     tracing::debug!(%error, "refused a connection in its TLS handshake");
                 }
-                }
                 Err(error) => tracing::error!(%error, "a TLS handshake panicked"),
             }
         }
