@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     files.sort();
     let descriptors: FileDescriptorSet = protox::compile(&files, ["."])?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    fs::write(out.join("outboard.binpb"), encode(&descriptors))?;
+    fs::write(out.join("outboard.binpb"), encode(descriptors.clone()))?;
     let has_grpc = env::var_os("CARGO_FEATURE_GRPC").is_some();
     tonic_prost_build::configure()
         .bytes(".")
@@ -38,7 +38,11 @@ fn collect(dir: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-fn encode(descriptors: &FileDescriptorSet) -> Vec<u8> {
+/// Without comments and positions: they are most of it, and only the generator wants them.
+fn encode(mut descriptors: FileDescriptorSet) -> Vec<u8> {
     use prost::Message as _;
+    for file in &mut descriptors.file {
+        file.source_code_info = None;
+    }
     descriptors.encode_to_vec()
 }
