@@ -1,4 +1,368 @@
-//! `outboard.toml`.
+//! The supervisor's configuration: [`RawConfig`] is what was written, [`Config`] what it means.
+//!
+//! A setting comes from a flag, else from a variable, else from `outboard.toml`, else it has its
+//! default. Each key is defined once, in `config/keys.rs`. Every mistake in all three is reported at
+//! once. Reading files and the environment is the caller's part, and so is what depends on the
+//! machine: see [`Surroundings`].
 
+mod database;
+mod entries;
 pub(crate) mod forms;
+mod keys;
+mod layers;
+mod network;
 pub mod parameters;
+mod reference;
+mod secret;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use serde_json::{Map, Value};
+
+use crate::manifest::Grants;
+use crate::name::{InstanceName, PluginName};
+use crate::written::{About, Choice, Document, Mistakes, Place};
+use layers::Layers;
+
+pub use keys::{ENTRIES, SETTINGS};
+pub use network::Network;
+pub use reference::{manifest_reference, reference};
+pub use secret::Secret;
+
+/// The file's usual name.
+pub const FILE_NAME: &str = "outboard.toml";
+
+/// What was written, and where the machine would have things by default.
+#[derive(Clone, Debug, Default)]
+pub struct RawConfig {
+    /// Path and text of `outboard.toml`, if there is one.
+    pub file: Option<(PathBuf, String)>,
+    /// The environment's variables that begin with `OUTBOARD_`.
+    pub variables: BTreeMap<String, String>,
+    /// Flags, by the path of their key.
+    pub flags: BTreeMap<&'static str, String>,
+    pub surroundings: Surroundings,
+}
+
+/// Absolute paths that depend on the machine and on who runs the supervisor.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    pub working_dir: PathBuf,
+    pub data_dir: PathBuf,
+    pub runtime_dir: PathBuf,
+}
+
+/// What it all means. All paths are absolute.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    pub plugins: PathBuf,
+    pub data_dir: PathBuf,
+    pub runtime_dir: PathBuf,
+    /// Without a slash at the end. `None`: `http://` and the address that is listened on.
+    pub external_url: Option<String>,
+    pub trusted_proxies: Vec<Network>,
+    pub gateway: Gateway,
+    pub database: Database,
+    pub supervision: Supervision,
+    pub log: Log,
+    pub secrets: BTreeMap<String, SecretSource>,
+    /// In the order of the file, each name once.
+    pub plugin_entries: Vec<PluginEntry>,
+    /// In the order of the file, each name once.
+    pub instances: Vec<InstanceEntry>,
+    /// Every setting's value as text, and where it comes from.
+    pub settings: Vec<Setting>,
+}
+
+/// How requests come in.
+#[derive(Clone, Debug)]
+pub struct Gateway {
+    pub listen: SocketAddr,
+    pub prefix: String,
+    pub max_body: ByteSize,
+    pub max_header_bytes: ByteSize,
+    pub max_headers: u32,
+    pub request_timeout: Duration,
+    pub max_connections: u32,
+}
+
+/// Where instances are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Database {
+    Sqlite(PathBuf),
+    /// The whole URL, which may hold a password.
+    Postgres(Secret),
+}
+
+/// How plugins are started, stopped and started again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Supervision {
+    pub start_timeout: Duration,
+    pub call_timeout: Duration,
+    pub stop_grace: Duration,
+    pub drain_timeout: Duration,
+    pub backoff_min: Duration,
+    pub backoff_max: Duration,
+    pub max_restarts: u32,
+    pub restart_window: Duration,
+    pub containment: ContainmentRule,
+}
+
+/// How firmly a plugin's processes are to be held together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContainmentRule {
+    /// As firmly as this machine allows.
+    Auto,
+    /// By a PID namespace, or not at all.
+    Required,
+    /// By a sub-reaper only.
+    Off,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Log {
+    pub level: LogLevel,
+    pub format: LogFormat,
+    /// Lines of one plugin in a second.
+    pub plugin_rate: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Where a secret is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    File(PathBuf),
+    Variable(String),
+}
+
+/// A `[[plugin]]`: what the operator says about a plugin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PluginEntry {
+    pub name: PluginName,
+    pub path: Option<PathBuf>,
+    pub is_enabled: bool,
+    pub user: Option<String>,
+    pub env: BTreeMap<String, String>,
+    pub grants: Grants,
+    /// Its line in the file.
+    pub line: usize,
+}
+
+/// An `[[instance]]`: a configured copy of a plugin.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InstanceEntry {
+    pub name: InstanceName,
+    pub plugin: PluginName,
+    /// With references to secrets, not the secrets: see [`parameters::resolve`].
+    pub parameters: Map<String, Value>,
+    pub is_enabled: bool,
+    pub is_isolated: bool,
+    /// Its line in the file.
+    pub line: usize,
+}
+
+/// One setting as text.
+#[derive(Clone)]
+pub struct Setting {
+    pub about: &'static About,
+    items: Vec<String>,
+    /// `None`: it has its default.
+    pub place: Option<Place>,
+}
+
+impl Choice for ContainmentRule {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("auto", Self::Auto), ("required", Self::Required), ("off", Self::Off)];
+}
+
+impl Choice for LogFormat {
+    const WORDS: &'static [(&'static str, Self)] = &[("text", Self::Text), ("json", Self::Json)];
+}
+
+impl Choice for LogLevel {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("error", Self::Error),
+        ("warn", Self::Warn),
+        ("info", Self::Info),
+        ("debug", Self::Debug),
+        ("trace", Self::Trace),
+    ];
+}
+
+impl Setting {
+    /// Its value as it would be written, masked if it may hold a password. Empty: see its doc.
+    pub fn text(&self) -> String {
+        if self.about.is_secret && !self.items.is_empty() {
+            "***".to_owned()
+        } else {
+            self.items.join(", ")
+        }
+    }
+}
+
+impl std::fmt::Debug for Setting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} = {}", self.about.path, self.text())
+    }
+}
+
+impl RawConfig {
+    /// Finds out what it all means, or everything that is wrong with it.
+    pub fn resolve(&self) -> Result<Config, Mistakes> {
+        let mut mistakes = Mistakes::default();
+        let document = self.file.as_ref().map(|(path, text)| {
+            let document = Document::parse(&path.display().to_string(), text, &mut mistakes);
+            let known: Vec<&About> = SETTINGS.iter().chain(ENTRIES).copied().collect();
+            document.refuse_unknown(&known, &mut mistakes);
+            document
+        });
+        let mut layers = Layers::new(self, document.as_ref().map(Document::root), mistakes);
+        let config = read(&mut layers, &self.surroundings);
+        layers.mistakes.or(Some(config))
+    }
+
+    /// Where relative paths begin: at the file's directory for those written in it.
+    fn base(&self, is_in_file: bool) -> PathBuf {
+        let working_dir = &self.surroundings.working_dir;
+        let directory =
+            self.file.as_ref().filter(|_| is_in_file).and_then(|(path, _)| path.parent());
+        directory.map_or_else(|| working_dir.clone(), |directory| working_dir.join(directory))
+    }
+}
+
+impl Config {
+    /// The keys whose new values only count after a new start of the supervisor.
+    pub fn restart_needed_for(&self, new: &Self) -> Vec<&'static str> {
+        let changed =
+            self.settings.iter().zip(&new.settings).filter(|(old, new)| old.items != new.items);
+        changed.filter(|(old, _)| old.about.needs_restart).map(|(old, _)| old.about.path).collect()
+    }
+}
+
+fn read(layers: &mut Layers<'_>, surroundings: &Surroundings) -> Config {
+    let plugins = layers.read_path(&keys::PLUGINS);
+    let data_dir =
+        layers.read_path(&keys::DATA_DIR).unwrap_or_else(|| surroundings.data_dir.clone());
+    let runtime_dir =
+        layers.read_path(&keys::RUNTIME_DIR).unwrap_or_else(|| surroundings.runtime_dir.clone());
+    let secrets = entries::secrets(layers);
+    let config = Config {
+        plugins: plugins.unwrap_or_else(|| layers.absolute(Path::new("plugins"), true)),
+        external_url: layers.read_optional(&keys::EXTERNAL_URL),
+        trusted_proxies: layers.read(&keys::TRUSTED_PROXIES),
+        gateway: gateway(layers),
+        database: database::read(layers, &data_dir),
+        supervision: supervision(layers),
+        log: log(layers),
+        plugin_entries: entries::plugins(layers),
+        instances: entries::instances(layers, &secrets),
+        settings: std::mem::take(&mut layers.settings),
+        data_dir,
+        runtime_dir,
+        secrets,
+    };
+    check_together(layers, &config);
+    config
+}
+
+fn gateway(layers: &mut Layers<'_>) -> Gateway {
+    Gateway {
+        listen: layers.read(&keys::GATEWAY_LISTEN),
+        prefix: layers.read(&keys::GATEWAY_PREFIX),
+        max_body: layers.read(&keys::GATEWAY_MAX_BODY),
+        max_header_bytes: layers.read(&keys::GATEWAY_MAX_HEADER_BYTES),
+        max_headers: layers.read(&keys::GATEWAY_MAX_HEADERS),
+        request_timeout: layers.read(&keys::GATEWAY_REQUEST_TIMEOUT),
+        max_connections: layers.read(&keys::GATEWAY_MAX_CONNECTIONS),
+    }
+}
+
+fn supervision(layers: &mut Layers<'_>) -> Supervision {
+    Supervision {
+        start_timeout: layers.read(&keys::SUPERVISION_START_TIMEOUT),
+        call_timeout: layers.read(&keys::SUPERVISION_CALL_TIMEOUT),
+        stop_grace: layers.read(&keys::SUPERVISION_STOP_GRACE),
+        drain_timeout: layers.read(&keys::SUPERVISION_DRAIN_TIMEOUT),
+        backoff_min: layers.read(&keys::SUPERVISION_BACKOFF_MIN),
+        backoff_max: layers.read(&keys::SUPERVISION_BACKOFF_MAX),
+        max_restarts: layers.read(&keys::SUPERVISION_MAX_RESTARTS),
+        restart_window: layers.read(&keys::SUPERVISION_RESTART_WINDOW),
+        containment: layers.read(&keys::SUPERVISION_CONTAINMENT),
+    }
+}
+
+fn log(layers: &mut Layers<'_>) -> Log {
+    Log {
+        level: layers.read(&keys::LOG_LEVEL),
+        format: layers.read(&keys::LOG_FORMAT),
+        plugin_rate: layers.read(&keys::LOG_PLUGIN_RATE),
+    }
+}
+
+/// What each value alone can't tell.
+fn check_together(layers: &mut Layers<'_>, config: &Config) {
+    let mut variables =
+        config.secrets.values().filter_map(SecretSource::variable).collect::<Vec<_>>();
+    variables.sort_unstable();
+    layers.refuse_unknown_variables(&variables);
+
+    let supervision = &config.supervision;
+    if supervision.backoff_min > supervision.backoff_max {
+        let place = layers.place_of_either(
+            &keys::SUPERVISION_BACKOFF_MIN.about,
+            &keys::SUPERVISION_BACKOFF_MAX.about,
+        );
+        layers.mistakes.add(
+            place,
+            "supervision.backoff_min is longer than supervision.backoff_max; lower the one or raise the other",
+        );
+    }
+    if config.gateway.max_body.as_u64() + config.gateway.max_header_bytes.as_u64()
+        > ByteSize::mib(4).as_u64()
+    {
+        let place = layers
+            .place_of_either(&keys::GATEWAY_MAX_BODY.about, &keys::GATEWAY_MAX_HEADER_BYTES.about);
+        layers.mistakes.add(
+            place,
+            "gateway.max_body and gateway.max_header_bytes are more than 4 MiB together, which is what one message to \
+             a plugin can hold; lower one of them",
+        );
+    }
+    if config.plugins == config.data_dir.join("plugins") {
+        let place = layers.place_of_either(&keys::PLUGINS.about, &keys::DATA_DIR.about);
+        layers.mistakes.add(
+            place,
+            "the directory of plugins is where the data directory keeps imported ones; choose another for either",
+        );
+    }
+}
+
+impl SecretSource {
+    fn variable(&self) -> Option<&str> {
+        match self {
+            Self::Variable(name) => Some(name),
+            Self::File(_) => None,
+        }
+    }
+}

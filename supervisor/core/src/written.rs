@@ -16,5 +16,5 @@ pub use key::{About, Key};
 pub use kind::{Choice, Kind};
 pub use mistake::{Mistake, Mistakes, Place};
 
-pub(crate) use kind::{duration_text, shown};
+pub(crate) use kind::shown;
 pub(crate) use suggest::closest;

@@ -1,10 +1,17 @@
 //! Forms of text that both `outboard.toml` and `plugin.toml` know, and limits that they share.
 
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use outboard_proto::env::WIRE_VARS;
+use percent_encoding::percent_decode_str;
 
-use crate::name::PluginName;
+use super::{Database, Network, Secret};
+use crate::name::{InstanceName, PluginName};
+use crate::written::Kind;
 
 pub(crate) const SHORTEST_START: Duration = Duration::from_millis(100);
 pub(crate) const LONGEST_START: Duration = Duration::from_mins(10);
@@ -53,4 +60,68 @@ pub(crate) fn passed_variable(name: &str) -> Result<(), String> {
         ));
     }
     Ok(())
+}
+
+pub(crate) fn instance_name(text: &str) -> Result<InstanceName, String> {
+    InstanceName::new(text).map_err(|error| error.to_string())
+}
+
+pub(super) fn networks(items: &[String], _: &Kind) -> Result<Vec<Network>, String> {
+    items.iter().map(|item| item.parse()).collect()
+}
+
+pub(super) fn socket_address(text: &str) -> Result<SocketAddr, String> {
+    text.trim().parse().map_err(|_| {
+        "write an IP address and a port, such as \"127.0.0.1:4593\", \"0.0.0.0:4593\" (from everywhere) or \
+         \"[::1]:4593\""
+            .to_owned()
+    })
+}
+
+pub(super) fn prefix(text: &str) -> Result<String, String> {
+    let is_segment = (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        && !text.starts_with('.');
+    if is_segment {
+        return Ok(text.to_owned());
+    }
+    Err("write one path segment without slashes: 1 to 64 letters, digits, \"-\", \"_\" or \".\""
+        .to_owned())
+}
+
+/// Checked as far as links need it, and without a slash at its end.
+pub(super) fn external_url(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let host = rest.map(|rest| rest.split('/').next().unwrap_or(rest));
+    let is_plain =
+        text.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#@\"<>\\".contains(&byte));
+    if host.is_some_and(|host| !host.is_empty()) && is_plain {
+        return Ok(text.trim_end_matches('/').to_owned());
+    }
+    Err("write where clients reach the gateway, such as \"https://id.example.org\", without a query".to_owned())
+}
+
+pub(super) fn database(text: &str) -> Result<Database, String> {
+    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+        return Ok(Database::Postgres(Secret::new(text)));
+    }
+    let path = text.strip_prefix("sqlite:").map(|rest| rest.strip_prefix("//").unwrap_or(rest));
+    match path {
+        None => {
+            Err("write \"sqlite:/path/to/file\" or \"postgres://user:password@host/name\""
+                .to_owned())
+        }
+        Some(":memory:") => {
+            Err("SQLite in memory forgets everything at the end; write \"sqlite:/path/to/file\""
+                .to_owned())
+        }
+        Some(path) if path.is_empty() || path.contains(['?', '\0']) => {
+            Err("write the path of a file behind it, without settings: \"sqlite:/path/to/file\""
+                .to_owned())
+        }
+        Some(path) => {
+            let bytes: Vec<u8> = percent_decode_str(path).collect();
+            Ok(Database::Sqlite(PathBuf::from(OsString::from_vec(bytes))))
+        }
+    }
 }

@@ -10,6 +10,9 @@ use super::kind::{Kind, Shape, shown};
 use super::mistake::{Mistakes, Place};
 use super::suggest::closest;
 
+/// Sections that are lists of tables, written `[[plugin]]`.
+const LISTS: [&str; 2] = ["plugin", "instance"];
+
 /// A file that was parsed as far as it can be.
 #[derive(Debug)]
 pub struct Document<'t> {
@@ -54,7 +57,8 @@ impl<'t> Document<'t> {
         Place::Whole(self.name.clone())
     }
 
-    /// Refuses every key that is not among `known`, and every section that is not a table.
+    /// Refuses every key that is not among `known`, and every section that is not a table. What is
+    /// a list of tables instead, [`Table::entries`] checks.
     pub fn refuse_unknown(&self, known: &[&About], mistakes: &mut Mistakes) {
         self.walk(&self.root, "", known, mistakes);
     }
@@ -77,6 +81,7 @@ impl<'t> Document<'t> {
                         self.walk(item, &here, known, mistakes);
                     }
                 }
+                _ if LISTS.contains(&here.as_str()) => {}
                 _ => mistakes.add(
                     self.place(key.span().start),
                     format!("{here} is a table; write [{here}] and its keys below"),
@@ -116,18 +121,23 @@ impl<'d> Table<'d> {
 
     /// The value of a key. `None` if it isn't written, or if it is wrong, which is then a mistake.
     pub fn read<T>(&self, key: &Key<T>, mistakes: &mut Mistakes) -> Option<T> {
-        let value = self.find(key.about.path)?;
-        let read = texts(value.get_ref(), &key.about.kind).and_then(|items| key.parse(&items));
-        read.map_err(|problem| {
-            let written = if key.about.is_secret {
-                "(not shown)".to_owned()
-            } else {
-                written(value.get_ref())
-            };
-            mistakes
-                .add(self.place_of(value), format!("{} = {written}: {problem}", key.about.path));
-        })
-        .ok()
+        let (place, items) = self.texts(&key.about)?;
+        let read = items.and_then(|items| key.parse(&items));
+        read.map_err(|problem| mistakes.add(place, self.problem(&key.about, &problem))).ok()
+    }
+
+    /// Where a key is written, and the text or texts of its value, or what is wrong with its type.
+    pub(crate) fn texts(&self, about: &About) -> Option<(Place, Result<Vec<String>, String>)> {
+        let value = self.find(about.path)?;
+        Some((self.place_of(value), texts(value.get_ref(), &about.kind)))
+    }
+
+    /// A problem of a key's value with that value in front.
+    pub(crate) fn problem(&self, about: &About, problem: &str) -> String {
+        let value = self.find(about.path).filter(|_| !about.is_secret);
+        let written =
+            value.map_or_else(|| "(not shown)".to_owned(), |value| written(value.get_ref()));
+        format!("{} = {written}: {problem}", about.path)
     }
 
     /// As [`Table::read`], and the key must be there.
@@ -273,11 +283,12 @@ fn written(value: &DeValue<'_>) -> String {
         DeValue::Float(number) => number.to_string(),
         DeValue::Boolean(value) => value.to_string(),
         DeValue::Datetime(time) => time.to_string(),
-        DeValue::Array(items) => {
+        DeValue::Array(items) if items.len() <= 20 => {
             let texts: Vec<String> = items.iter().map(|item| written(item.get_ref())).collect();
             let list = format!("[{}]", texts.join(", "));
             if list.chars().count() <= 80 { list } else { "[...]".to_owned() }
         }
+        DeValue::Array(_) => "[...]".to_owned(),
         DeValue::Table(_) => "{...}".to_owned(),
     }
 }

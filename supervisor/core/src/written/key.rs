@@ -46,6 +46,19 @@ impl About {
         format!("OUTBOARD_{}", self.path.replace('.', "_").to_uppercase())
     }
 
+    /// The items of a text from a variable or flag: those between commas for a list, else the text.
+    pub(crate) fn items(&self, text: &str) -> Vec<String> {
+        match self.kind {
+            Kind::List(_) | Kind::Counts { .. } => text
+                .split(',')
+                .map(str::trim)
+                .filter(|item| !item.is_empty())
+                .map(str::to_owned)
+                .collect(),
+            _ => vec![text.to_owned()],
+        }
+    }
+
     /// The flag's name without its dashes.
     pub fn flag(&self) -> String {
         self.short_flag.map_or_else(|| self.path.replace(['.', '_'], "-"), str::to_owned)
@@ -110,21 +123,12 @@ impl<T> Key<T> {
     }
 
     /// The value that one text, or the items of a list, stand for.
-    pub(super) fn parse(&self, items: &[String]) -> Result<T, String> {
+    pub(crate) fn parse(&self, items: &[String]) -> Result<T, String> {
         let first = items.first().map_or("", String::as_str);
         match self.reader {
             Reader::Text(parse) => parse(first),
             Reader::Bounded(parse) => parse(first, &self.about.kind),
             Reader::List(parse) => parse(items, &self.about.kind),
-        }
-    }
-
-    /// The value of a text from a variable, a flag or the key's own default. Its problem, if it has
-    /// one, does not repeat it.
-    pub fn parse_text(&self, text: &str) -> Result<T, String> {
-        match self.reader {
-            Reader::Text(_) | Reader::Bounded(_) => self.parse(&[text.to_owned()]),
-            Reader::List(_) => self.parse(&items(text)),
         }
     }
 
@@ -134,7 +138,7 @@ impl<T> Key<T> {
     /// If the table of keys is wrong, which its test rules out.
     pub fn default_value(&self) -> T {
         let text = self.about.default.expect("only asked of keys that have a default");
-        self.parse_text(text).expect("a test reads every default")
+        self.parse(&self.about.items(text)).expect("a test reads every default")
     }
 }
 
@@ -185,10 +189,6 @@ impl Key<()> {
     pub const fn table(path: &'static str, words: &'static str) -> Self {
         Self::new(path, Kind::Table(words), Reader::Text(|_| Err("write a table".to_owned())))
     }
-}
-
-fn items(text: &str) -> Vec<String> {
-    text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
 }
 
 fn counts_from(items: &[String], kind: &Kind) -> Result<Vec<u32>, String> {

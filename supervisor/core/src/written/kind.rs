@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     const TIME: Kind =
-        Kind::Duration { min: Duration::from_millis(100), max: Duration::from_secs(600) };
+        Kind::Duration { min: Duration::from_millis(100), max: Duration::from_mins(10) };
     const SIZE: Kind = Kind::Size { min: ByteSize::b(1), max: ByteSize::mib(4) };
 
     #[test]

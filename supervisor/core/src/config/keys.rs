@@ -1,0 +1,130 @@
+//! Every key of an `outboard.toml`, once. Variables, flags, `--help`, `outboard config reference` and
+//! the parser all come from here.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+
+use super::{ContainmentRule, Database, LogFormat, LogLevel, Network, forms};
+use crate::name::{InstanceName, PluginName};
+use crate::written::{About, Key};
+
+/// Defines keys and the list of them together, so that none can be missing from it.
+macro_rules! keys {
+    ($list:ident: $($name:ident: $type:ty = $key:expr;)*) => {
+        $(pub(super) const $name: Key<$type> = $key;)*
+        /// In the order of the reference page.
+        pub static $list: &[&About] = &[$(&$name.about),*];
+    };
+}
+
+const HOUR: Duration = Duration::from_hours(1);
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+// What may also be a variable or a flag.
+keys! { SETTINGS:
+    PLUGINS: PathBuf = Key::path("plugins").needs_restart().doc(
+        "The directory of plugins: each entry is a directory with a `plugin.toml`, or an executable alone. \
+         Default: `plugins` beside `outboard.toml`, or in the working directory without one.");
+    DATA_DIR: PathBuf = Key::path("data_dir").needs_restart().doc(
+        "What must survive: the imported plugins, their work directories, the SQLite database. One supervisor \
+         at a time. Default: `/var/lib/outboard` for root, `$XDG_DATA_HOME/outboard` or \
+         `~/.local/share/outboard` for others.");
+    RUNTIME_DIR: PathBuf = Key::path("runtime_dir").needs_restart().doc(
+        "Sockets, gone with the supervisor. Keep it short: the path of a socket has at most 107 bytes. \
+         Default: `/run/outboard` for root, `$XDG_RUNTIME_DIR/outboard` or `/tmp/outboard-UID` for others.");
+    EXTERNAL_URL: String = Key::text("external_url", "a URL that begins with http:// or https://", forms::external_url).doc(
+        "Where clients reach the gateway, without the prefix; plugins build links from it. \
+         Default: `http://` and the address that the gateway listens on.");
+    TRUSTED_PROXIES: Vec<Network> = Key::list("trusted_proxies", "a list of ranges of IP addresses, such as \"10.0.0.0/8\"", forms::networks)
+        .default("").doc(
+        "Proxies whose `Forwarded` and `X-Forwarded-For` are believed. Those of anybody else are ignored.");
+
+    GATEWAY_LISTEN: SocketAddr = Key::text("gateway.listen", "an IP address and a port, such as \"127.0.0.1:4593\" or \"[::1]:4593\"", forms::socket_address)
+        .default("127.0.0.1:4593").flag("listen").needs_restart().doc(
+        "Where HTTP requests come in. Port 0 takes any free one.");
+    GATEWAY_PREFIX: String = Key::text("gateway.prefix", "one path segment of letters, digits, \"-\", \"_\" and \".\"", forms::prefix)
+        .default("api").needs_restart().doc(
+        "The first segment of every path: `/<prefix>/<instance>/<endpoint>`.");
+    GATEWAY_MAX_BODY: ByteSize = Key::size("gateway.max_body", ByteSize::b(0), ByteSize::mib(4)).default("3MiB").doc(
+        "The largest request body; a larger one is answered with 413. A body goes to its plugin in one message \
+         with the headers, and such a message has at most 4 MiB.");
+    GATEWAY_MAX_HEADER_BYTES: ByteSize = Key::size("gateway.max_header_bytes", ByteSize::kib(8), ByteSize::mib(1))
+        .default("64KiB").needs_restart().doc(
+        "The most bytes of request line and headers together; more are answered with 431.");
+    GATEWAY_MAX_HEADERS: u32 = Key::count("gateway.max_headers", 10, 1000).default("100").needs_restart().doc(
+        "The most header lines; more are answered with 431.");
+    GATEWAY_REQUEST_TIMEOUT: Duration = Key::duration("gateway.request_timeout", Duration::from_millis(10), HOUR).default("30s").doc(
+        "From a request's first byte to the end of its response. After that its plugin's work is cancelled and \
+         the client gets a 504.");
+    GATEWAY_MAX_CONNECTIONS: u32 = Key::count("gateway.max_connections", 1, 1_000_000).default("10000").needs_restart().doc(
+        "The most connections of clients at a time; further ones wait to be accepted. Each needs a file \
+         descriptor: see `ulimit -n`.");
+
+    DATABASE_URL: Database = Key::text("database.url", "sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME", forms::database)
+        .flag("database").secret().needs_restart().doc(
+        "Where instances and what plugins store are kept. Supervisors may share a PostgreSQL database, never a \
+         SQLite file. Default: `outboard.db` in the data directory.");
+
+    SUPERVISION_START_TIMEOUT: Duration = Key::duration("supervision.start_timeout", forms::SHORTEST_START, forms::LONGEST_START)
+        .default("60s").doc(
+        "How long a plugin may take from its start to the handshake. A manifest may say otherwise.");
+    SUPERVISION_CALL_TIMEOUT: Duration = Key::duration("supervision.call_timeout", forms::SHORTEST_CALL, forms::LONGEST_CALL)
+        .default("10s").doc(
+        "How long each of `Load`, `Init`, `Check`, `Close` and `Unload` may take. A manifest may say otherwise.");
+    SUPERVISION_STOP_GRACE: Duration = Key::duration("supervision.stop_grace", Duration::ZERO, HOUR).default("5s").doc(
+        "How long a plugin may take to leave when asked, and again when it got SIGTERM, before it is killed.");
+    SUPERVISION_DRAIN_TIMEOUT: Duration = Key::duration("supervision.drain_timeout", Duration::ZERO, HOUR).default("10s").doc(
+        "How long requests may go on in a process that is to stop or to be replaced.");
+    SUPERVISION_BACKOFF_MIN: Duration = Key::duration("supervision.backoff_min", MILLISECOND, HOUR).default("100ms").doc(
+        "The wait before the second start in a row after a loss, doubled for each further one. The first is at once.");
+    SUPERVISION_BACKOFF_MAX: Duration = Key::duration("supervision.backoff_max", MILLISECOND, HOUR).default("30s").doc(
+        "The longest such wait.");
+    SUPERVISION_MAX_RESTARTS: u32 = Key::count("supervision.max_restarts", 0, 1_000_000).default("10").doc(
+        "More restarts than this inside `supervision.restart_window` are a failure, and only a person starts the \
+         plugin again.");
+    SUPERVISION_RESTART_WINDOW: Duration = Key::duration("supervision.restart_window", MILLISECOND, Duration::from_hours(24 * 7))
+        .default("60s").doc("See `supervision.max_restarts`.");
+    SUPERVISION_CONTAINMENT: ContainmentRule = Key::choice("supervision.containment").default("auto").needs_restart().doc(
+        "How a plugin's processes are held together, so that none outlives it. `auto`: a PID namespace where the \
+         system allows one, else a sub-reaper. `required`: a PID namespace, or no start. `off`: a sub-reaper.");
+
+    LOG_LEVEL: LogLevel = Key::choice("log.level").default("info").needs_restart().doc(
+        "The least level that is logged, plugins' lines included.");
+    LOG_FORMAT: LogFormat = Key::choice("log.format").default("text").needs_restart().doc(
+        "How log lines are written to stderr: for people, or a JSON object each.");
+    LOG_PLUGIN_RATE: u32 = Key::count("log.plugin_rate", 1, 1_000_000).default("1000").doc(
+        "The most log lines of one plugin in a second. The rest are dropped, and how many is logged.");
+}
+
+// What only a file can say.
+keys! { ENTRIES:
+    SECRETS: () = Key::table("secrets", "a table: name = { file = \"path\" } or name = { env = \"VARIABLE\" }").doc(
+        "Secrets by name, each from a file (its last newline is dropped) or a variable. Parameters of instances \
+         refer to them: `token = { secret = \"name\" }`.");
+
+    PLUGIN_NAME: PluginName = Key::text("plugin.name", "1 to 64 characters of a-z, 0-9, \"-\" and \"_\", a letter first", forms::plugin_name).doc(
+        "Which plugin a `[[plugin]]` is about. Required. Plugins need none to run.");
+    PLUGIN_PATH: PathBuf = Key::path("plugin.path").doc(
+        "Where it is, if not in the directory of plugins: a directory with a manifest, or an executable.");
+    PLUGIN_ENABLED: bool = Key::switch("plugin.enabled").default("true").doc("False: it is not started.");
+    PLUGIN_USER: String = Key::text("plugin.user", "the name or number of a user", forms::user).doc(
+        "The user it runs as. Needs a supervisor that runs as root. Default: the manifest's, else the supervisor's own.");
+    PLUGIN_ENV: () = Key::table("plugin.env", "a table: NAME = \"value\"").doc(
+        "Variables that it gets besides those of its manifest. Secrets belong into parameters instead.");
+    PLUGIN_REMOTE_TCP: bool = Key::switch("plugin.grants.remote_tcp").default("false").doc(
+        "Grants that it may listen on a TCP address other than loopback, if its manifest asks for it.");
+
+    INSTANCE_PLUGIN: PluginName = Key::text("instance.plugin", "the name of a plugin", forms::plugin_name).doc(
+        "Which plugin an `[[instance]]` is a configured copy of. Required. A plugin without any gets one of its own \
+         name with its manifest's parameters.");
+    INSTANCE_NAME: InstanceName = Key::text("instance.name", "1 to 64 characters of a-z, 0-9, \"-\" and \"_\", a letter first", forms::instance_name).doc(
+        "Its name, and the second segment of its paths. Default: the plugin's name.");
+    INSTANCE_PARAMETERS: () = Key::table("instance.parameters", "a table").doc(
+        "What it is told when it starts. `{ secret = \"name\" }` stands for a secret.");
+    INSTANCE_ENABLED: bool = Key::switch("instance.enabled").default("true").doc("False: it is kept but not started.");
+    INSTANCE_ISOLATE: bool = Key::switch("instance.isolate").default("false").doc(
+        "True: it gets a process of its own. Otherwise instances of one plugin share one, and trust each other.");
+}
