@@ -1,1 +1,89 @@
-//! Placeholder.
+//! Write an Outboard plugin in Rust.
+//!
+//! A plugin is a program of its own. The supervisor starts it, hands it the parameters that an
+//! operator wrote, asks it which HTTP endpoints it serves, and sends it the requests that match. An
+//! author writes one type that implements [`Plugin`], and async functions that answer requests:
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//! use std::sync::Arc;
+//!
+//! use outboard_sdk::{Endpoints, Failure, Init, Plugin, Problems, Request, Response, Server};
+//!
+//! struct Hello;
+//!
+//! #[derive(serde::Deserialize)]
+//! #[serde(deny_unknown_fields)]
+//! struct Parameters {
+//!     greeting: String,
+//! }
+//!
+//! impl Plugin for Hello {
+//!     type Parameters = Parameters;
+//!     type Instance = Parameters;
+//!
+//!     async fn init(
+//!         &self,
+//!         init: Init<Parameters>,
+//!         endpoints: &mut Endpoints<Parameters>,
+//!     ) -> Result<Parameters, Problems> {
+//!         endpoints.get("hello/:name", hello);
+//!         Ok(init.parameters)
+//!     }
+//! }
+//!
+//! async fn hello(instance: Arc<Parameters>, request: Request) -> Result<Response, Failure> {
+//!     let name = request.variable("name")?;
+//!     Ok(Response::text(format!("{}, {name}!", instance.greeting)))
+//! }
+//!
+//! fn main() -> ExitCode {
+//!     Server::new("hello", Hello).version(env!("CARGO_PKG_VERSION")).serve()
+//! }
+//! ```
+//!
+//! # How the parts fit
+//!
+//! * An operator configures **instances** of a plugin. Each time one is to serve in this process, the
+//!   host makes an **activation** of it with [`Plugin::init`]; the value that it returns is what the
+//!   activation's handlers share.
+//! * [`Endpoints`] says what is served where. Matching is the host's; so are limits on size and time,
+//!   see [`Endpoint`]. Endpoints that match the same request run as a chain: [`Outcome`].
+//! * [`Host`], in [`Init`], is the way back: where am I, what is my URL, write a log.
+//! * Logs are `tracing` events; [`hclog`] carries them to the host.
+//! * Nothing that an author's code does ends the process but `std::process::exit` and `abort`: a panic
+//!   fails the request or call it happened in.
+//! * [`go_plugin`] is the layer below, for plugins of other hosts.
+
+#![warn(missing_docs)]
+
+pub mod go_plugin;
+pub mod hclog;
+
+mod activation;
+mod endpoints;
+mod failure;
+mod host;
+mod outcome;
+mod parameters;
+mod plugin;
+mod problem;
+mod request;
+mod response;
+mod server;
+mod service;
+
+pub use bytes::Bytes;
+pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+/// The gRPC library, for the services of [`go_plugin`].
+pub use tonic;
+
+pub use endpoints::{Endpoint, EndpointId, Endpoints, LiveEndpoints};
+pub use failure::Failure;
+pub use host::{Host, HostError, HostErrorKind, HostInfo, LogRecord};
+pub use outcome::{IntoOutcome, Outcome};
+pub use plugin::{CloseReason, Init, InitReason, Load, Plugin, RevokedUser};
+pub use problem::{Problem, Problems};
+pub use request::Request;
+pub use response::Response;
+pub use server::Server;

@@ -1,0 +1,279 @@
+//! The small router with which an author says what is served where.
+//!
+//! Matching is the host's: it knows all endpoints of all plugins and sends the id of the one that
+//! matched. Here an id only leads to its handler.
+
+use std::future::Future;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use http::Method;
+use outboard_proto::host::v1;
+
+use crate::activation::Activation;
+use crate::host::{HostError, HostErrorKind};
+use crate::outcome::{IntoOutcome, Outcome};
+use crate::request::Request;
+
+/// A handler, whatever function it was.
+pub(crate) type Handler<I> =
+    Arc<dyn Fn(Arc<I>, Request) -> BoxFuture<'static, Outcome> + Send + Sync>;
+
+/// Where an endpoint is and what the host enforces for it.
+///
+/// ```
+/// use outboard_sdk::Endpoint;
+/// use std::time::Duration;
+///
+/// let upload = Endpoint::put("files/:name").max_body_bytes(65_536).timeout(Duration::from_secs(5));
+/// let gatekeeper = Endpoint::any("*").priority(10).filter();
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    method: String,
+    url: String,
+    priority: u32,
+    filter: bool,
+    max_body_bytes: u64,
+    timeout: Option<Duration>,
+}
+
+impl Endpoint {
+    /// An endpoint for one method; never `OPTIONS` or `HEAD`, which are the host's.
+    ///
+    /// `url` is a pattern below `/<prefix>/<instance>/`: literal segments, `:name` or `@name` for
+    /// exactly one segment, and a last `*` for all the rest. Empty: the instance's root. Limit: 1024
+    /// bytes.
+    pub fn new(method: &Method, url: impl Into<String>) -> Self {
+        Self::of(method.as_str(), url.into())
+    }
+
+    /// An endpoint for every method.
+    pub fn any(url: impl Into<String>) -> Self {
+        Self::of("*", url.into())
+    }
+
+    /// An endpoint for `GET`, and for `HEAD` with it.
+    pub fn get(url: impl Into<String>) -> Self {
+        Self::of("GET", url.into())
+    }
+
+    /// An endpoint for `POST`.
+    pub fn post(url: impl Into<String>) -> Self {
+        Self::of("POST", url.into())
+    }
+
+    /// An endpoint for `PUT`.
+    pub fn put(url: impl Into<String>) -> Self {
+        Self::of("PUT", url.into())
+    }
+
+    /// An endpoint for `PATCH`.
+    pub fn patch(url: impl Into<String>) -> Self {
+        Self::of("PATCH", url.into())
+    }
+
+    /// An endpoint for `DELETE`.
+    pub fn delete(url: impl Into<String>) -> Self {
+        Self::of("DELETE", url.into())
+    }
+
+    fn of(method: &str, url: String) -> Self {
+        let method = method.to_owned();
+        Self { method, url, priority: 0, filter: false, max_body_bytes: 0, timeout: None }
+    }
+
+    /// Lower runs first; equal ones in the order in which they were added. Default: 0.
+    #[must_use]
+    pub fn priority(mut self, priority: u32) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// Only prepares or checks: if nothing but filters matched, the answer is 404. Default: it serves.
+    #[must_use]
+    pub fn filter(mut self) -> Self {
+        self.filter = true;
+        self
+    }
+
+    /// Largest request body in bytes; more is 413. Default: the operator's limit, which also bounds
+    /// this; 0 is the default again.
+    #[must_use]
+    pub fn max_body_bytes(mut self, bytes: u64) -> Self {
+        self.max_body_bytes = bytes;
+        self
+    }
+
+    /// Time for the whole request, at least 1 ms; then 504. Default: the operator's limit, which also
+    /// bounds this.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    fn into_proto(self, id: EndpointId) -> v1::Endpoint {
+        // 0 means "the operator's limit" on the wire; no time at all is not what it should turn into.
+        let millis = |timeout: Duration| u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
+        v1::Endpoint {
+            id: id.0,
+            method: self.method,
+            url: self.url,
+            priority: self.priority,
+            filter: self.filter,
+            max_body_bytes: self.max_body_bytes,
+            timeout_ms: self.timeout.map_or(0, |timeout| millis(timeout).max(1)),
+        }
+    }
+}
+
+/// Names an endpoint within its activation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct EndpointId(pub(crate) u32);
+
+/// The endpoints with which an activation begins; published together once `init` has succeeded.
+///
+/// Two of equal method, path and priority fail the activation. Limit: 10,000 in one activation.
+pub struct Endpoints<I> {
+    activation: Arc<Activation<I>>,
+    staged: Vec<v1::Endpoint>,
+}
+
+impl<I: Send + Sync + 'static> Endpoints<I> {
+    pub(crate) fn new(activation: Arc<Activation<I>>) -> Self {
+        Self { activation, staged: Vec::new() }
+    }
+
+    /// Serves an endpoint. A handler is an async function of the activation's instance and the request
+    /// to anything that is [`IntoOutcome`].
+    ///
+    /// Its future is dropped at an `await` when the client is gone or time is up; what must finish
+    /// needs a task of its own. A panic is answered with 500 and does not end the process.
+    pub fn on<F>(
+        &mut self,
+        endpoint: Endpoint,
+        handler: impl Fn(Arc<I>, Request) -> F + Send + Sync + 'static,
+    ) -> EndpointId
+    where
+        F: Future<Output: IntoOutcome + 'static> + Send + 'static,
+    {
+        let id = self.activation.insert(erase(handler));
+        self.staged.push(endpoint.into_proto(id));
+        id
+    }
+
+    /// [`Endpoints::on`] for `GET` with the defaults of [`Endpoint`].
+    pub fn get<F>(
+        &mut self,
+        url: &str,
+        handler: impl Fn(Arc<I>, Request) -> F + Send + Sync + 'static,
+    ) -> EndpointId
+    where
+        F: Future<Output: IntoOutcome + 'static> + Send + 'static,
+    {
+        self.on(Endpoint::get(url), handler)
+    }
+
+    /// [`Endpoints::on`] for `POST` with the defaults of [`Endpoint`].
+    pub fn post<F>(
+        &mut self,
+        url: &str,
+        handler: impl Fn(Arc<I>, Request) -> F + Send + Sync + 'static,
+    ) -> EndpointId
+    where
+        F: Future<Output: IntoOutcome + 'static> + Send + 'static,
+    {
+        self.on(Endpoint::post(url), handler)
+    }
+
+    /// [`Endpoints::on`] for every method with the defaults of [`Endpoint`].
+    pub fn any<F>(
+        &mut self,
+        url: &str,
+        handler: impl Fn(Arc<I>, Request) -> F + Send + Sync + 'static,
+    ) -> EndpointId
+    where
+        F: Future<Output: IntoOutcome + 'static> + Send + 'static,
+    {
+        self.on(Endpoint::any(url), handler)
+    }
+
+    /// A handle for later: keep it in the instance to add and remove endpoints while it serves.
+    pub fn live(&self) -> LiveEndpoints<I> {
+        LiveEndpoints { activation: Arc::downgrade(&self.activation) }
+    }
+
+    pub(crate) fn into_staged(self) -> Vec<v1::Endpoint> {
+        self.staged
+    }
+}
+
+/// Adds and removes endpoints of a serving activation. Each change is published whole before its call
+/// returns. Cloning it is cheap.
+pub struct LiveEndpoints<I> {
+    /// Weak, since instances keep this and the activation keeps the instance.
+    activation: Weak<Activation<I>>,
+}
+
+impl<I> Clone for LiveEndpoints<I> {
+    fn clone(&self) -> Self {
+        Self { activation: Weak::clone(&self.activation) }
+    }
+}
+
+impl<I: Send + Sync + 'static> LiveEndpoints<I> {
+    /// Serves one more endpoint; see [`Endpoints::on`] for the handler.
+    ///
+    /// # Errors
+    ///
+    /// When the host refuses it (malformed, or one of equal method, path and priority is there), is
+    /// unreachable, or the activation is closed. Dropping the future may leave the endpoint published,
+    /// without a handler.
+    pub async fn add<F>(
+        &self,
+        endpoint: Endpoint,
+        handler: impl Fn(Arc<I>, Request) -> F + Send + Sync + 'static,
+    ) -> Result<EndpointId, HostError>
+    where
+        F: Future<Output: IntoOutcome + 'static> + Send + 'static,
+    {
+        let activation = self.activation()?;
+        let id = activation.insert(erase(handler));
+        let added = activation.host.add_endpoints(vec![endpoint.into_proto(id)]).await;
+        added.inspect_err(|_| activation.remove(id))?;
+        Ok(id)
+    }
+
+    /// Withdraws an endpoint. Requests that it is answering go on.
+    ///
+    /// # Errors
+    ///
+    /// When the host does not know it, is unreachable, or the activation is closed.
+    pub async fn remove(&self, id: EndpointId) -> Result<(), HostError> {
+        let activation = self.activation()?;
+        activation.host.remove_endpoints(vec![id.0]).await?;
+        activation.remove(id);
+        Ok(())
+    }
+
+    fn activation(&self) -> Result<Arc<Activation<I>>, HostError> {
+        self.activation.upgrade().ok_or_else(|| {
+            HostError::new(
+                HostErrorKind::Closed,
+                "the activation is closed; stop its tasks in close",
+            )
+        })
+    }
+}
+
+fn erase<I, F>(handler: impl Fn(Arc<I>, Request) -> F + Send + Sync + 'static) -> Handler<I>
+where
+    F: Future<Output: IntoOutcome + 'static> + Send + 'static,
+{
+    Arc::new(move |instance, request| {
+        handler(instance, request).map(IntoOutcome::into_outcome).boxed()
+    })
+}

@@ -1,0 +1,164 @@
+//! What a plugin asks of its host.
+
+mod connection;
+mod error;
+
+use std::collections::HashMap;
+
+use outboard_proto::env::ACTIVATION_METADATA;
+use outboard_proto::host::v1::endpoints_client::EndpointsClient;
+use outboard_proto::host::v1::host_client::HostClient;
+use outboard_proto::host::v1::log_client::LogClient;
+use outboard_proto::host::v1::{
+    AddRequest, Endpoint, InfoRequest, Record, RemoveRequest, WriteRequest,
+};
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::Channel;
+use tonic::{Request, Status};
+
+pub(crate) use connection::Connection;
+pub use error::{HostError, HostErrorKind};
+
+/// The host's services, called on behalf of one activation. Cloning it is cheap.
+///
+/// Calls have no deadline of their own: they end with the one of the call or request that makes them,
+/// or wrap them in `tokio::time::timeout`.
+#[derive(Clone)]
+pub struct Host {
+    channel: Result<InterceptedService<Channel, Stamp>, HostError>,
+}
+
+/// Names the activation in each call.
+#[derive(Clone)]
+struct Stamp(MetadataValue<Ascii>);
+
+impl Interceptor for Stamp {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        request.metadata_mut().insert(ACTIVATION_METADATA, self.0.clone());
+        Ok(request)
+    }
+}
+
+impl Host {
+    /// A host that can't be reached is no error yet: many plugins never call it.
+    pub(crate) fn new(channel: Result<Channel, HostError>, activation: &str) -> Self {
+        let stamped = channel.and_then(|channel| {
+            let stamp = activation.parse().map_err(|_| {
+                HostError::new(HostErrorKind::Invalid, "the activation's id is no visible ASCII")
+            })?;
+            Ok(InterceptedService::new(channel, Stamp(stamp)))
+        });
+        Self { channel: stamped }
+    }
+
+    /// Tells where this activation stands: host, instance, URLs.
+    ///
+    /// # Errors
+    ///
+    /// When the host is unreachable or the activation is closed.
+    pub async fn info(&self) -> Result<HostInfo, HostError> {
+        let info = HostClient::new(self.channel()?).info(InfoRequest {}).await?.into_inner();
+        Ok(HostInfo {
+            host_version: info.host_version,
+            plugin: info.plugin,
+            instance: info.instance,
+            generation: info.generation,
+            base_path: info.base_path,
+            external_url: Some(info.external_url).filter(|url| !url.is_empty()),
+        })
+    }
+
+    /// Writes records to the host's log under this plugin and instance, and gives how many of them were
+    /// above the plugin's rate limit and dropped. Limit: 1000 in one call.
+    ///
+    /// `tracing` events reach the same log by themselves; this is for records that must name their
+    /// instance.
+    ///
+    /// # Errors
+    ///
+    /// When the host is unreachable or the activation is closed.
+    pub async fn log(
+        &self,
+        records: impl IntoIterator<Item = LogRecord>,
+    ) -> Result<u32, HostError> {
+        let records = records.into_iter().map(LogRecord::into_proto).collect();
+        let written = LogClient::new(self.channel()?).write(WriteRequest { records }).await?;
+        Ok(written.into_inner().dropped)
+    }
+
+    pub(crate) async fn add_endpoints(&self, endpoints: Vec<Endpoint>) -> Result<(), HostError> {
+        EndpointsClient::new(self.channel()?).add(AddRequest { endpoints }).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn remove_endpoints(&self, endpoint_ids: Vec<u32>) -> Result<(), HostError> {
+        EndpointsClient::new(self.channel()?).remove(RemoveRequest { endpoint_ids }).await?;
+        Ok(())
+    }
+
+    fn channel(&self) -> Result<InterceptedService<Channel, Stamp>, HostError> {
+        self.channel.clone()
+    }
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host").finish_non_exhaustive()
+    }
+}
+
+/// Where an activation stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HostInfo {
+    /// The supervisor's version.
+    pub host_version: String,
+    /// The name under which the operator knows this plugin.
+    pub plugin: String,
+    /// The instance's name.
+    pub instance: String,
+    /// Which start of the plugin this process is, from 1.
+    pub generation: u64,
+    /// Path before the URLs of this instance's endpoints, such as `/api/hello/`.
+    pub base_path: String,
+    /// Where clients reach `base_path`, such as `https://example.org/api/hello/`, if the operator has
+    /// said so.
+    pub external_url: Option<String>,
+}
+
+/// A line for the host's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogRecord {
+    level: tracing::Level,
+    message: String,
+    fields: HashMap<String, String>,
+}
+
+impl LogRecord {
+    /// A record without fields. The message's limit: 8192 bytes, the rest is cut.
+    pub fn new(level: tracing::Level, message: impl Into<String>) -> Self {
+        Self { level, message: message.into(), fields: HashMap::new() }
+    }
+
+    /// The same with one field more. Limits: 64 fields, 256 bytes a name, 8192 bytes a value; what is
+    /// over is cut.
+    #[must_use]
+    pub fn field(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.fields.insert(name.into(), value.into());
+        self
+    }
+
+    fn into_proto(self) -> Record {
+        use outboard_proto::host::v1::Level;
+        let level = match self.level {
+            tracing::Level::TRACE => Level::Trace,
+            tracing::Level::DEBUG => Level::Debug,
+            tracing::Level::INFO => Level::Info,
+            tracing::Level::WARN => Level::Warn,
+            tracing::Level::ERROR => Level::Error,
+        };
+        Record { level: level.into(), message: self.message, time: None, fields: self.fields }
+    }
+}
