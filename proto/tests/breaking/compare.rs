@@ -22,6 +22,9 @@ pub(crate) fn breaks(old: &FileDescriptorSet, new: &FileDescriptorSet) -> Vec<St
     found
 }
 
+/// Something that must stay as it is: what it is called, and how it reads.
+type Aspect<T> = (&'static str, fn(T) -> String);
+
 /// Everything by its full name, so that it doesn't matter which file it is in.
 #[derive(Default)]
 struct Names<'a> {
@@ -122,7 +125,7 @@ fn messages(name: &str, old: &DescriptorProto, new: &DescriptorProto, found: &mu
 type Field<'a> = (&'a DescriptorProto, &'a FieldDescriptorProto);
 
 fn fields(name: &str, old: Field<'_>, new: Field<'_>, found: &mut Vec<String>) {
-    let aspects: [(&str, fn(Field<'_>) -> String); 3] =
+    let aspects: [Aspect<Field<'_>>; 3] =
         [("type", type_of), ("cardinality", cardinality), ("oneof", oneof)];
     for (aspect, read) in aspects {
         let (was, is) = (read(old), read(new));
@@ -198,7 +201,7 @@ fn methods(
     new: &MethodDescriptorProto,
     found: &mut Vec<String>,
 ) {
-    let aspects: [(&str, fn(&MethodDescriptorProto) -> String); 4] = [
+    let aspects: [Aspect<&MethodDescriptorProto>; 4] = [
         ("request type", |method| method.input_type().trim_start_matches('.').to_owned()),
         ("response type", |method| method.output_type().trim_start_matches('.').to_owned()),
         ("request streaming", |method| method.client_streaming().to_string()),
