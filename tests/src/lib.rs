@@ -1,1 +1,12 @@
-//! Placeholder.
+//! What the end-to-end tests stand on: where the built programs are, how to run a go-plugin program under
+//! outboard-host, how to run the real `outboard` binary, and the services that their peers speak.
+//!
+//! The tests see the project from outside: its binaries, and the crates that others embed.
+
+pub mod collect;
+pub mod lab;
+pub mod places;
+pub mod plugin;
+pub mod raw;
+pub mod trials;
+pub mod wire;
