@@ -1,1 +1,126 @@
-fn main() {}
+//! A plugin to copy from.
+//!
+//! It greets, echoes, and shows chains, filters, live endpoints and the way back to the host. What a
+//! plugin should not do stands apart, in `misbehave`.
+
+mod handlers;
+mod misbehave;
+
+use std::collections::HashMap;
+use std::process::ExitCode;
+use std::sync::atomic::AtomicU32;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use outboard_sdk::{
+    Endpoint, EndpointId, Endpoints, Failure, Host, Init, LiveEndpoints, Load, Plugin, Problem,
+    Problems, Server,
+};
+use serde::Deserialize;
+
+/// The plugin: one value for the whole process.
+struct Mock;
+
+/// What an operator may configure.
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Parameters {
+    /// What `hello` says before the name.
+    greeting: String,
+    misbehave: misbehave::Parameters,
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Self { greeting: "Hello".to_owned(), misbehave: misbehave::Parameters::default() }
+    }
+}
+
+/// The state of one activation, shared by its handlers.
+struct Instance {
+    greeting: String,
+    host: Host,
+    endpoints: LiveEndpoints<Self>,
+    /// What was added while it serves, by name.
+    live: Mutex<HashMap<String, EndpointId>>,
+    /// Requests until the process crashes, where that was asked for.
+    fuse: AtomicU32,
+}
+
+impl Instance {
+    fn live(&self) -> MutexGuard<'_, HashMap<String, EndpointId>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Plugin for Mock {
+    type Parameters = Parameters;
+    type Instance = Instance;
+
+    async fn load(&self, _: Load) -> Result<(), Failure> {
+        misbehave::in_load().await;
+        Ok(())
+    }
+
+    async fn check(&self, _: &str, parameters: Parameters) -> Result<(), Problems> {
+        judge(&parameters)
+    }
+
+    async fn init(
+        &self,
+        init: Init<Parameters>,
+        endpoints: &mut Endpoints<Instance>,
+    ) -> Result<Instance, Problems> {
+        judge(&init.parameters)?;
+        let Parameters { greeting, misbehave } = init.parameters;
+        misbehave::in_init(&misbehave, endpoints).await?;
+        publish(endpoints);
+        tracing::info!(instance = init.instance, reason = ?init.reason, "ready");
+        Ok(Instance {
+            greeting,
+            host: init.host,
+            endpoints: endpoints.live(),
+            live: Mutex::default(),
+            fuse: AtomicU32::new(misbehave.crash_after),
+        })
+    }
+}
+
+fn judge(parameters: &Parameters) -> Result<(), Problems> {
+    if parameters.greeting.trim().is_empty() {
+        return Err(Problem::new("/greeting", "is empty; write a word or two").into());
+    }
+    Ok(())
+}
+
+/// Everything that an instance serves, below `/<prefix>/<instance>/`.
+fn publish(endpoints: &mut Endpoints<Instance>) {
+    endpoints.get("hello/:name", handlers::hello);
+    endpoints.any("echo/*", handlers::echo);
+    endpoints.any("status/:code", handlers::status);
+    endpoints.get("slow", handlers::slow);
+    endpoints.get("big", handlers::big);
+    endpoints.get("info", handlers::info);
+    endpoints.get("env", handlers::env);
+
+    // A chain: the filter lets pass or refuses, the first step leaves a note, the second answers.
+    endpoints.on(Endpoint::any("vault/*").filter(), handlers::only_with_token);
+    endpoints.on(Endpoint::get("vault/gold").priority(1), handlers::weigh);
+    endpoints.on(Endpoint::get("vault/gold").priority(2), handlers::gold);
+
+    // Endpoints that come and go while the instance serves.
+    endpoints.post("live/:name", handlers::add_live);
+    endpoints.on(Endpoint::delete("live/:name"), handlers::remove_live);
+
+    endpoints.post("misbehave/:what", misbehave::on_request);
+}
+
+fn main() -> ExitCode {
+    if let Some(exit) = misbehave::before_start() {
+        return exit;
+    }
+    Server::new("mock", Mock)
+        .version(env!("CARGO_PKG_VERSION"))
+        .display_name("Mock")
+        .description("Echoes, greets, and misbehaves on demand.")
+        .serve()
+}
