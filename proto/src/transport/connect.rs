@@ -1,5 +1,6 @@
 //! Opens a gRPC channel to an address, and opens it again when it breaks.
 
+use std::error::Error;
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsFd as _;
@@ -90,7 +91,10 @@ pub enum ConnectError {
         address: Address,
     },
     /// The connection broke before HTTP/2 was up.
-    #[error("no HTTP/2 with {address}: {source}; check that the other side serves gRPC there")]
+    #[error(
+        "no HTTP/2 with {address}: {}; check that the other side serves gRPC there",
+        root(source)
+    )]
     Http2 {
         /// What was dialled.
         address: Address,
@@ -109,11 +113,19 @@ fn forbidden(rule: AddressRule) -> &'static str {
     }
 }
 
+/// What tonic's error is about; itself it says no more than that transport failed.
+fn root<'a>(mut error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error
+}
+
 /// Connects, and gives a channel that connects again, through the same checks, when it breaks.
 ///
 /// Nothing is asked of the peer: with TLS 1.3 a peer that refuses this side's certificate shows it
-/// only at the first call. `timeout` bounds each connection with its TLS handshake. There is no keep-
-/// alive: go-plugin's servers end connections that ping them.
+/// only at the first call. `timeout` bounds each connection with its TLS handshake. There is no
+/// keep-alive: go-plugin's servers end connections that ping them.
 ///
 /// # Errors
 ///
