@@ -1,7 +1,7 @@
 //! All that the host and a plugin must agree on.
 //!
 //! Without features: the messages of every service, and the pure parts of the wire. [`handshake`] is
-//! the line that a plugin prints, [`env`] what its host told it before. Feature `grpc` adds tonic
+//! the line that a plugin prints, [`env`](mod@env) what its host told it before. Feature `grpc` adds tonic
 //! clients and servers; feature `transport` adds what both sides do with sockets.
 //!
 //! The wire is `HashiCorp` go-plugin's, so each half also speaks with a go-plugin of the other side.
@@ -13,7 +13,7 @@ pub mod handshake;
 pub mod transport;
 
 /// go-plugin's own services: broker, controller, stdio (proto package `plugin`).
-#[allow(clippy::all, clippy::pedantic, missing_docs, reason = "generated")]
+#[allow(clippy::all, clippy::pedantic, missing_docs, rustdoc::all, reason = "generated")]
 pub mod goplugin {
     include!(concat!(env!("OUT_DIR"), "/plugin.rs"));
 }
@@ -21,7 +21,7 @@ pub mod goplugin {
 /// What the host calls in a plugin.
 pub mod plugin {
     /// `outboard.plugin.v1`.
-    #[allow(clippy::all, clippy::pedantic, missing_docs, reason = "generated")]
+    #[allow(clippy::all, clippy::pedantic, missing_docs, rustdoc::all, reason = "generated")]
     pub mod v1 {
         include!(concat!(env!("OUT_DIR"), "/outboard.plugin.v1.rs"));
     }
@@ -30,7 +30,7 @@ pub mod plugin {
 /// What a plugin calls in its host.
 pub mod host {
     /// `outboard.host.v1`.
-    #[allow(clippy::all, clippy::pedantic, missing_docs, reason = "generated")]
+    #[allow(clippy::all, clippy::pedantic, missing_docs, rustdoc::all, reason = "generated")]
     pub mod v1 {
         include!(concat!(env!("OUT_DIR"), "/outboard.host.v1.rs"));
     }
@@ -39,7 +39,7 @@ pub mod host {
 /// What operators do with a running supervisor.
 pub mod admin {
     /// `outboard.admin.v1`.
-    #[allow(clippy::all, clippy::pedantic, missing_docs, reason = "generated")]
+    #[allow(clippy::all, clippy::pedantic, missing_docs, rustdoc::all, reason = "generated")]
     pub mod v1 {
         include!(concat!(env!("OUT_DIR"), "/outboard.admin.v1.rs"));
     }
