@@ -21,7 +21,7 @@ const LIFETIME: Duration = Duration::from_hours(262_980);
 
 /// A key and the certificate that it signed for itself, made for one pair of processes.
 ///
-/// P-256, because it takes a hundredth of the time of go-plugin's own P-521 and Go accepts it. Not a
+/// P-256, because it costs less than go-plugin's own P-521 and Go accepts it. Not a
 /// certificate authority: it vouches for itself alone.
 pub struct Identity {
     cert: CertificateDer<'static>,
