@@ -5,53 +5,6 @@
 //! stranger was written by that stranger.
 
 use std::net::{IpAddr, SocketAddr};
-use std::str::FromStr;
-
-/// A range of addresses, written `10.0.0.0/8`, or one address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    address: IpAddr,
-    bits: u8,
-}
-
-impl Network {
-    pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(ours), IpAddr::V4(theirs)) => {
-                let mask = u32::MAX.checked_shl(32 - u32::from(self.bits)).unwrap_or(0);
-                ours.to_bits() & mask == theirs.to_bits() & mask
-            }
-            (IpAddr::V6(ours), IpAddr::V6(theirs)) => {
-                let mask = u128::MAX.checked_shl(128 - u32::from(self.bits)).unwrap_or(0);
-                ours.to_bits() & mask == theirs.to_bits() & mask
-            }
-            _ => false,
-        }
-    }
-}
-
-impl FromStr for Network {
-    type Err = NetworkError;
-
-    fn from_str(text: &str) -> Result<Self, NetworkError> {
-        let error = || NetworkError(text.into());
-        let (address, bits) = match text.split_once('/') {
-            Some((address, bits)) => (address, Some(bits)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.parse().map_err(|_| error())?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        let bits = bits.map_or(Ok(most), str::parse).map_err(|_| error())?;
-        if bits > most {
-            return Err(error());
-        }
-        Ok(Self { address, bits })
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no address or network; write it as 10.0.0.7, 10.0.0.0/8 or fd00::/8")]
-pub struct NetworkError(Box<str>);
 
 /// The client as it is told to plugins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,19 +22,18 @@ pub struct Claims<'a> {
     pub x_forwarded_proto: Vec<&'a [u8]>,
 }
 
-/// The client of a connection from `peer`.
+/// The client of a connection from `peer`; `is_trusted` knows the operator's proxies.
 ///
 /// A proxy writes `Forwarded` or `X-Forwarded-For` and hands the other on as a stranger wrote it. Which of
 /// the two is the proxy's cannot be seen, so where both are there and disagree, neither counts.
-pub fn client(peer: IpAddr, trusted: &[Network], claims: &Claims<'_>) -> Client {
+pub fn client(peer: IpAddr, is_trusted: impl Fn(IpAddr) -> bool, claims: &Claims<'_>) -> Client {
     let peer = peer.to_canonical();
-    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
     let unproxied = Client { address: peer, is_tls: None };
     if !is_trusted(peer) {
         return unproxied;
     }
-    let old = walk(peer, is_trusted, old_hops(claims));
-    let new = walk(peer, is_trusted, new_hops(claims));
+    let old = walk(peer, &is_trusted, old_hops(claims));
+    let new = walk(peer, &is_trusted, new_hops(claims));
     match (claims.forwarded.is_empty(), claims.x_forwarded_for.is_empty()) {
         (true, _) => old,
         (false, true) => new,
@@ -196,9 +148,12 @@ mod tests {
     const PROXY: &str = "10.0.0.1";
 
     fn evaluate(peer: &str, claims: &Claims<'_>) -> (String, Option<bool>) {
-        let trusted =
-            [Network::from_str("10.0.0.0/8").unwrap(), Network::from_str("fd00::/8").unwrap()];
-        let client = client(peer.parse().unwrap(), &trusted, claims);
+        // 10.0.0.0/8 and fd00::/8
+        let is_trusted = |address: IpAddr| match address {
+            IpAddr::V4(address) => address.octets()[0] == 10,
+            IpAddr::V6(address) => address.octets()[0] == 0xfd,
+        };
+        let client = client(peer.parse().unwrap(), is_trusted, claims);
         (client.address.to_string(), client.is_tls)
     }
 
@@ -277,22 +232,5 @@ mod tests {
         assert_eq!(check(b"6.6.6.6, 198.51.100.7", b"https, http"), Some(false));
         assert_eq!(check(b"6.6.6.6, 198.51.100.7, 10.2.3.4", b"https"), Some(true));
         assert_eq!(check(b"198.51.100.7", b"gopher"), None);
-    }
-
-    #[test]
-    fn networks_hold_their_addresses_and_no_others() {
-        let holds = |network: &str, address: &str| {
-            network.parse::<Network>().unwrap().contains(address.parse().unwrap())
-        };
-        assert!(holds("10.0.0.0/8", "10.255.1.2"));
-        assert!(!holds("10.0.0.0/8", "11.0.0.1"));
-        assert!(holds("0.0.0.0/0", "11.0.0.1"));
-        assert!(!holds("0.0.0.0/0", "::1"));
-        assert!(holds("::1", "::1"));
-        assert!(!holds("::1", "::2"));
-        assert!(holds("::/0", "2001:db8::1"));
-        for bad in ["", "10.0.0.0/33", "10.0.0.0/", "10.0.0/8", "::/129", "a/8"] {
-            assert!(bad.parse::<Network>().is_err(), "{bad}");
-        }
     }
 }

@@ -119,6 +119,8 @@ pub enum ResponseError {
         "the response's content-length is not the length of its body ({body} bytes); leave the header out"
     )]
     Length { body: usize },
+    #[error("the response has more headers than a message can hold; send fewer")]
+    Many,
     #[error("the response has the status {0}; answer with 200 to 599")]
     Status(u32),
 }

@@ -1,0 +1,135 @@
+//! The head of a request as a plugin gets it: judged, cleaned, completed with what only the host knows.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use http::header::{CONNECTION, HOST};
+use http::request::Parts;
+use http::{HeaderMap, Version};
+use outboard_core::config::Network;
+use outboard_core::route::forwarded::{self, Claims};
+use outboard_core::route::hygiene::{self, Incoming};
+use outboard_core::route::trace::TraceParent;
+use outboard_proto::plugin::v1 as wire;
+
+use super::respond::Refusal;
+
+/// Longest path with its query.
+const MAX_URI_BYTES: usize = 8 << 10;
+/// Longest authority.
+const MAX_AUTHORITY_BYTES: usize = 255;
+
+/// The id of a request: the client's own where it can stand in a log line, else a new one.
+pub(super) fn request_id(headers: &HeaderMap) -> String {
+    let accepted = only(headers, "x-request-id").and_then(hygiene::request_id);
+    accepted.map_or_else(|| uuid::Uuid::new_v4().simple().to_string(), str::to_owned)
+}
+
+/// Makes the request that plugins see, or says why there is none.
+pub(super) fn read(
+    parts: &Parts,
+    peer: IpAddr,
+    trusted_proxies: &[Network],
+    request_id: &str,
+) -> Result<wire::Request, Refusal> {
+    let uri = &parts.uri;
+    let length = uri.path().len() + uri.query().map_or(0, |query| query.len() + 1);
+    if length > MAX_URI_BYTES {
+        return Err(Refusal::UriTooLong { limit: MAX_URI_BYTES });
+    }
+    let is_trusted = |address| trusted_proxies.iter().any(|network| network.contains(address));
+    let client = forwarded::client(peer, is_trusted, &claims(&parts.headers));
+    let method = if parts.method == "HEAD" { "GET" } else { parts.method.as_str() };
+    Ok(wire::Request {
+        method: method.to_owned(),
+        path: Bytes::copy_from_slice(uri.path().as_bytes()),
+        query: uri.query().map(|query| Bytes::copy_from_slice(query.as_bytes())),
+        headers: passing(&parts.headers),
+        scheme: if client.is_tls == Some(true) { "https" } else { "http" }.to_owned(),
+        authority: authority(parts)?,
+        protocol: protocol(parts.version).to_owned(),
+        client_address: client.address.to_string(),
+        request_id: request_id.to_owned(),
+        traceparent: traceparent(&parts.headers)?.to_string(),
+    })
+}
+
+/// Whom the client wanted to speak to. A request that names nobody, or two, is one that two servers could read
+/// differently (RFC 9112 section 3.2); a target that holds the authority counts before the field.
+fn authority(parts: &Parts) -> Result<String, Refusal> {
+    let malformed = |message: &'static str| Refusal::Malformed(message.into());
+    let mut hosts = parts.headers.get_all(HOST).iter();
+    let host = hosts.next();
+    if hosts.next().is_some() {
+        return Err(malformed("the request has more than one Host header"));
+    }
+    if host.is_none() && parts.version == Version::HTTP_11 {
+        return Err(malformed("the request has no Host header"));
+    }
+    let host = host.map_or(Ok(""), |host| {
+        host.to_str().map_err(|_| malformed("the Host header is malformed"))
+    })?;
+    let is_malformed = !host.is_empty()
+        && host.parse::<http::uri::Authority>().map_or(true, |a| a.as_str().contains('@'));
+    if is_malformed || host.len() > MAX_AUTHORITY_BYTES {
+        return Err(malformed("the Host header is malformed"));
+    }
+    match parts.uri.authority() {
+        Some(authority)
+            if authority.as_str().len() > MAX_AUTHORITY_BYTES
+                || authority.as_str().contains('@') =>
+        {
+            Err(malformed("the request target is malformed"))
+        }
+        Some(authority) => Ok(authority.as_str().to_owned()),
+        None => Ok(host.to_owned()),
+    }
+}
+
+fn passing(headers: &HeaderMap) -> Vec<wire::Header> {
+    let incoming =
+        Incoming::new(headers.get_all(CONNECTION).iter().map(http::HeaderValue::as_bytes));
+    let passing = headers.iter().filter(|(name, _)| incoming.passes(name.as_str()));
+    passing
+        .map(|(name, value)| wire::Header {
+            name: name.as_str().to_owned(),
+            value: Bytes::copy_from_slice(value.as_bytes()),
+        })
+        .collect()
+}
+
+fn claims(headers: &HeaderMap) -> Claims<'_> {
+    let values =
+        |name: &str| headers.get_all(name).iter().map(http::HeaderValue::as_bytes).collect();
+    Claims {
+        forwarded: values("forwarded"),
+        x_forwarded_for: values("x-forwarded-for"),
+        x_forwarded_proto: values("x-forwarded-proto"),
+    }
+}
+
+fn protocol(version: Version) -> &'static str {
+    if version == Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" }
+}
+
+/// The span that the host gives this request, in the client's trace if it has one.
+fn traceparent(headers: &HeaderMap) -> Result<TraceParent, Refusal> {
+    let parent = only(headers, "traceparent").and_then(TraceParent::parse);
+    let span = random()?;
+    Ok(match parent {
+        Some(parent) => parent.child(span),
+        None => TraceParent::root(random()?, span),
+    })
+}
+
+/// The value of a field that is there once; a repeated one says two things.
+fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
+    let mut values = headers.get_all(name).iter();
+    values.next().filter(|_| values.next().is_none()).map(http::HeaderValue::as_bytes)
+}
+
+fn random<const N: usize>() -> Result<[u8; N], Refusal> {
+    let mut bytes = [0; N];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| Refusal::Failed)?;
+    Ok(bytes)
+}
