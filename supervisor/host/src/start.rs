@@ -94,13 +94,13 @@ async fn introduce(
     let FirstLine { line, rest } =
         firstline::read(&mut stdout, deadline).await.map_err(Failure::NoLine)?;
     let handshake = shake_hands(&line, terms, identity).map_err(Failure::Handshake)?;
-    if let Some(socket) = own_socket(&handshake.address, &terms.socket_dir) {
-        child.leaves(socket.to_owned());
-    }
     let tls = pinned(identity, &handshake).map_err(Failure::Tls)?;
     let check = only(child.tree()).with_tcp(terms.tcp);
     let limit = CONNECT_LIMIT.min(terms.start_timeout);
     let channel = reach(&handshake.address, tls.as_ref(), &check, limit).await?;
+    if let Some(socket) = own_socket(&handshake.address, &terms.socket_dir) {
+        child.leaves(socket.to_owned());
+    }
     let broker = Broker::over(channel.clone(), broker_config(terms, tls, check));
     Ok(Introduced { pid, handshake, channel, broker, stdout, rest })
 }
@@ -129,7 +129,8 @@ fn shake_hands(
     Ok(handshake)
 }
 
-/// The socket file, where it is certain to be the plugin's own and not a file that it merely names.
+/// The socket file, if the plugin made it where it was told to. Only for an address at which the
+/// plugin was found to listen: it may name any file it likes.
 fn own_socket<'a>(address: &'a Address, socket_dir: &Path) -> Option<&'a Path> {
     match address {
         Address::Unix(path) if path.parent() == Some(socket_dir) => Some(path),
