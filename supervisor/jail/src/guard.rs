@@ -48,10 +48,14 @@ impl Guard {
     /// [`io::ErrorKind::WouldBlock`] when there is nothing yet: wait for the descriptor.
     pub fn next(&self) -> io::Result<Option<Event>> {
         let mut bytes = [0; Report::SIZE];
-        let received = match sys::receive(self.control.as_fd(), &mut bytes) {
-            Ok(received) if received.len > 0 => received,
-            Ok(_) | Err(Errno::ECONNRESET) => return Ok(self.end()),
-            Err(errno) => return Err(errno.into()),
+        let received = loop {
+            match sys::receive(self.control.as_fd(), &mut bytes) {
+                Ok(received) if received.len > 0 => break received,
+                Ok(_) => return Ok(self.end()),
+                // Said once when the guard ended without reading an order; its reports come after.
+                Err(Errno::ECONNRESET) => {}
+                Err(errno) => return Err(errno.into()),
+            }
         };
         let report = Report::decode(&bytes[..received.len]).ok_or(Errno::EPROTO)?;
         Ok(Some(self.event(report, received.sender)))
@@ -84,7 +88,10 @@ impl Guard {
 
     fn event(&self, report: Report, sender: Option<i32>) -> Event {
         match report {
-            Report::Started => Event::Started { pid: sender.unwrap_or(0) },
+            Report::Started { pid } => {
+                let inside = self.tree.has_namespace();
+                Event::Started { pid: sender.filter(|_| inside).unwrap_or(pid) }
+            }
             Report::Failed { step, errno } => {
                 self.settle();
                 Event::ExecFailed { step, errno }

@@ -6,19 +6,22 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::sys::socket::sockopt::{PassCred, ReceiveTimeout, SendTimeout, SockType as SocketType};
+use nix::sys::socket::sockopt::{
+    PassCred, ReceiveTimeout, SendTimeout, SndBuf, SockType as SocketType,
+};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, getsockopt, setsockopt, socketpair};
 use nix::sys::time::TimeVal;
-use nix::sys::wait::waitpid;
+use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::{ForkResult, Pid, pipe2};
 
 use crate::containment::Containment;
 use crate::guard::{Child, Guard};
 use crate::limits;
-use crate::message::{OpenFiles, Reply};
+use crate::message::{OpenFiles, REQUEST_MAX, Reply};
 use crate::peer::Tree;
 use crate::request::{Packing, Unfit};
 use crate::spec::{Program, Spec};
@@ -35,10 +38,17 @@ const PATIENCE: i64 = 10;
 /// Starts plugins. One per process, made before anything else.
 #[derive(Debug)]
 pub struct Launcher {
-    socket: Mutex<OwnedFd>,
+    line: Mutex<Line>,
     pid: AtomicI32,
     /// As they were before the supervisor raised its own.
     open_files: OpenFiles,
+}
+
+/// What reaches one launcher.
+#[derive(Debug)]
+struct Line {
+    socket: OwnedFd,
+    process: OwnedFd,
 }
 
 impl Launcher {
@@ -58,23 +68,26 @@ impl Launcher {
                 drop(ours);
                 process::serve(theirs)
             }
-            ForkResult::Parent { child } => Ok(Self {
-                socket: Mutex::new(patient(ours)?),
-                pid: AtomicI32::new(child.as_raw()),
-                open_files,
-            }),
+            ForkResult::Parent { child } => {
+                let pid = child.as_raw();
+                let line = Mutex::new(Line::new(pid, ours)?);
+                Ok(Self { line, pid: AtomicI32::new(pid), open_files })
+            }
         }
     }
 
-    /// Serves as a launcher and never returns, if this process was started to be one. Call it at
-    /// the very top of `main`: a supervisor that has lost its launcher executes itself anew.
+    /// Serves as a launcher and never returns, if the arguments of this process are `launcher` and
+    /// the number of a socket. Call it at the very top of `main`: a supervisor that has lost its
+    /// launcher executes itself anew.
     pub fn run_if_asked() {
         let mut args = std::env::args_os().skip(1);
         if args.next().is_none_or(|role| role != ROLE) {
             return;
         }
-        let socket = args.next().and_then(|number| number.to_str()?.parse().ok());
-        if let Some(Ok(socket)) = socket.map(named_socket) {
+        let Some(socket) = args.next().and_then(|number| number.to_str()?.parse().ok()) else {
+            return;
+        };
+        if let Ok(socket) = named_socket(socket) {
             process::serve(socket)
         }
         eprintln!("the launcher is started by the supervisor, not by hand; run the supervisor");
@@ -88,14 +101,11 @@ impl Launcher {
     pub fn spawn(&self, spec: &Spec) -> Result<Child, SpawnError> {
         let packing = Packing::new(spec, self.open_files)?;
         let bytes = packing.encode()?;
-        let socket = self.socket.lock();
-        let mut socket = socket.unwrap_or_else(PoisonError::into_inner);
-        match attempt(&socket, spec, &bytes) {
+        let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        match attempt(&line.socket, spec, &bytes) {
             Err(Attempt::LauncherLost) => {
-                let (pid, replacement) = self.replace().map_err(SpawnError::Launcher)?;
-                *socket = replacement;
-                self.pid.store(pid, Ordering::Relaxed);
-                attempt(&socket, spec, &bytes).map_err(SpawnError::from)
+                self.replace(&mut line).map_err(SpawnError::Launcher)?;
+                attempt(&line.socket, spec, &bytes).map_err(SpawnError::from)
             }
             other => other.map_err(SpawnError::from),
         }
@@ -108,8 +118,8 @@ impl Launcher {
 
     /// Executes this program again as a launcher, as a fork of a large process with many threads
     /// would be neither cheap nor safe.
-    fn replace(&self) -> io::Result<(i32, OwnedFd)> {
-        self.bury();
+    fn replace(&self, line: &mut Line) -> io::Result<()> {
+        line.bury(self.pid());
         let (ours, theirs) = socket_pair()?;
         // The socket goes as stdin: what else this process has open closes by itself.
         let child = Command::new("/proc/self/exe")
@@ -119,15 +129,31 @@ impl Launcher {
             .stdout(Stdio::null())
             .spawn()?;
         let pid = i32::try_from(child.id()).map_err(io::Error::other)?;
-        Ok((pid, patient(ours)?))
+        *line = Line::new(pid, ours)?;
+        self.pid.store(pid, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl Line {
+    /// To a child of ours that nobody has waited for.
+    fn new(pid: i32, socket: OwnedFd) -> Result<Self, Errno> {
+        // Bounds every wait for the launcher.
+        setsockopt(&socket, SendTimeout, &TimeVal::new(PATIENCE, 0))?;
+        setsockopt(&socket, ReceiveTimeout, &TimeVal::new(PATIENCE, 0))?;
+        // Room for the largest request, wherever the system's default is smaller.
+        setsockopt(&socket, SndBuf, &(2 * REQUEST_MAX))?;
+        Ok(Self { socket, process: sys::open_process(pid)? })
     }
 
-    /// Makes sure that the old launcher is dead, and takes its status. Its guards go on.
-    fn bury(&self) {
-        let pid = self.pid();
-        sys::kill(pid, libc::SIGKILL);
-        // Somebody else in this process may have taken it; then there is nothing to take.
-        let _ = waitpid(Pid::from_raw(pid), None);
+    /// Makes sure that this launcher is dead, and takes its status. Its guards go on.
+    fn bury(&self, pid: i32) {
+        sys::kill_process(self.process.as_fd());
+        let dead = sys::poll([Some(self.process.as_fd())], Some(Duration::from_secs(1)));
+        if dead == Ok([true]) {
+            // Somebody else in this process may have taken it; then there is nothing to take.
+            let _ = waitpid(Pid::from_raw(pid), Some(WaitPidFlag::WNOHANG));
+        }
     }
 }
 
@@ -169,11 +195,11 @@ fn attempt(socket: &OwnedFd, spec: &Spec, bytes: &[u8]) -> Result<Child, Attempt
         theirs.push(file.as_raw_fd());
     }
     sys::send(socket.as_fd(), bytes, &theirs, None).map_err(|errno| match errno {
-        Errno::ETOOMANYREFS | Errno::ENOMEM | Errno::ENOBUFS => failed(errno),
-        _ => Attempt::LauncherLost,
+        // The last is an answer that has not come in time.
+        Errno::EPIPE | Errno::ECONNRESET | Errno::ENOTCONN | Errno::EAGAIN => Attempt::LauncherLost,
+        _ => failed(errno),
     })?;
-    // Ours alone would keep the plugin's pipes open; and a guard that was never made is seen as
-    // an end on the others.
+    // Held here, they would keep the plugin's output from ever ending.
     drop(wires.theirs);
     let (guard_pid, pidfd) = answer(socket, spec.containment)?;
     let [stdin, stdout, stderr] = wires.stdio;
@@ -222,13 +248,6 @@ impl Wires {
 
 fn socket_pair() -> Result<(OwnedFd, OwnedFd), Errno> {
     socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
-}
-
-/// Bounds every wait for the launcher.
-fn patient(socket: OwnedFd) -> Result<OwnedFd, Errno> {
-    setsockopt(&socket, SendTimeout, &TimeVal::new(PATIENCE, 0))?;
-    setsockopt(&socket, ReceiveTimeout, &TimeVal::new(PATIENCE, 0))?;
-    Ok(socket)
 }
 
 fn require_one_thread() -> io::Result<()> {

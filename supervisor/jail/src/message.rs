@@ -154,13 +154,22 @@ impl Reply {
     }
 }
 
-/// What a guard says to the supervisor. The plugin's process id travels beside
-/// [`Report::Started`] as a credential, which the kernel translates between namespaces.
+/// What a guard says to the supervisor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Report {
-    Started,
-    Failed { step: Step, errno: i32 },
-    Exited { status: i32, usage: Usage },
+    /// The plugin's process id is the guard's view of it. From inside a namespace it travels beside
+    /// the report as well, as a credential, which the kernel translates.
+    Started {
+        pid: i32,
+    },
+    Failed {
+        step: Step,
+        errno: i32,
+    },
+    Exited {
+        status: i32,
+        usage: Usage,
+    },
     Gone,
 }
 
@@ -170,7 +179,10 @@ impl Report {
     pub(crate) fn encode(self) -> [u8; Self::SIZE] {
         let mut bytes = [0; Self::SIZE];
         match self {
-            Self::Started => bytes[0] = b'S',
+            Self::Started { pid } => {
+                bytes[0] = b'S';
+                bytes[4..8].copy_from_slice(&pid.to_le_bytes());
+            }
             Self::Failed { step, errno } => {
                 bytes[0] = b'F';
                 bytes[1] = step.to_byte();
@@ -195,7 +207,7 @@ impl Report {
         let [tag, step, _, _] = take(&mut bytes)?;
         let number = i32::from_le_bytes(take(&mut bytes)?);
         match tag {
-            b'S' => Some(Self::Started),
+            b'S' => Some(Self::Started { pid: number }),
             b'F' => Some(Self::Failed { step: Step::from_byte(step)?, errno: number }),
             b'X' => Some(Self::Exited {
                 status: number,

@@ -30,8 +30,9 @@ pub struct Tree(Arc<Inner>);
 struct Inner {
     guard_pid: i32,
     guard: OwnedFd,
-    /// `None` without a namespace, or where the kernel does not tell.
+    /// `None` where there is none, or the kernel does not tell.
     namespace: Option<Namespace>,
+    has_namespace: bool,
     uid: u32,
 }
 
@@ -104,11 +105,16 @@ impl Tree {
             None
         };
         let uid = spec.user.map_or_else(|| geteuid().as_raw(), |user| user.uid);
-        Self(Arc::new(Inner { guard_pid, guard, namespace, uid }))
+        let has_namespace = spec.containment.has_namespace();
+        Self(Arc::new(Inner { guard_pid, guard, namespace, has_namespace, uid }))
     }
 
     pub(crate) fn guard(&self) -> BorrowedFd<'_> {
         self.0.guard.as_fd()
+    }
+
+    pub(crate) fn has_namespace(&self) -> bool {
+        self.0.has_namespace
     }
 
     fn holds(&self, process: &OwnedFd, pid: i32) -> Result<bool, Errno> {

@@ -31,7 +31,7 @@ pub(crate) enum Branch {
 }
 
 /// Clones this process as `fork` does, by `clone3`, or by `clone` where a container's filter
-/// does not know the newer call.
+/// does not know the newer call: some say that it does not exist, others that it is not permitted.
 ///
 /// # Safety
 ///
@@ -53,7 +53,7 @@ pub(crate) unsafe fn clone(flags: c_int, exit_signal: c_int) -> Result<Branch> {
     let result = match Errno::result(result) {
         // SAFETY: as above. A null stack means a copy of ours; every architecture that Rust
         // supports, s390x aside, takes flags, stack and parent_tid in this order.
-        Err(Errno::ENOSYS) => Errno::result(unsafe {
+        Err(Errno::ENOSYS | Errno::EPERM) => Errno::result(unsafe {
             libc::syscall(libc::SYS_clone, flags | exit_signal, 0, &raw mut pidfd, 0, 0)
         }),
         other => other,
@@ -91,6 +91,15 @@ pub(crate) fn exit(code: i32) -> ! {
 pub(crate) fn kill(pid: i32, signal: c_int) {
     // SAFETY: takes two numbers. The callers name children of theirs which they have not reaped.
     unsafe { libc::kill(pid, signal) };
+}
+
+/// Kills the process of this descriptor, whatever has become of its number.
+pub(crate) fn kill_process(process: BorrowedFd<'_>) {
+    let info = ptr::null::<libc::siginfo_t>();
+    // SAFETY: without signal information the kernel reads nothing of ours.
+    unsafe {
+        libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), libc::SIGKILL, info, 0)
+    };
 }
 
 /// A child that has ended.
@@ -204,11 +213,16 @@ fn close_one_by_one(first: u32, last: u32, flags: c_int) {
 }
 
 /// Gives every signal its default action, ignored ones too, which exec would hand on.
+///
+/// Past the C library, which keeps two signals to itself, and starts programs with one of them
+/// ignored.
 pub(crate) fn default_signals() {
+    // Larger than any architecture's `struct sigaction`, in which zero means the default.
+    let default = [0_u64; 8];
     for signal in 1..=64 {
-        // SAFETY: the default action needs no handler. The C library refuses the two signals it
-        // keeps for threads, and the kernel KILL and STOP, which changes nothing.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
+        let old = ptr::null_mut::<u64>();
+        // SAFETY: the kernel reads the action and writes no old one; KILL and STOP it refuses.
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), old, 8) };
     }
 }
 

@@ -37,6 +37,7 @@ pub(crate) fn run(plan: Plan<'_>) -> ! {
                 ended: started.ended,
                 exec: Some(started.exec),
                 plugin: started.plugin,
+                has_namespace: plan.containment.has_namespace(),
                 is_running: false,
             };
             // The plugin's ends of its pipes: while they are open here, its output never ends.
@@ -92,6 +93,7 @@ struct Guard {
     /// Open until the program runs; carries the report if it does not.
     exec: Option<OwnedFd>,
     plugin: i32,
+    has_namespace: bool,
     /// The program was executed, so how the process ends is its own word.
     is_running: bool,
 }
@@ -127,12 +129,17 @@ impl Guard {
         let Some(exec) = self.exec.take() else { return };
         let mut bytes = [0; Report::SIZE];
         let failed = matches!(nix::unistd::read(&exec, &mut bytes), Ok(len) if len > 0);
+        drop(exec);
         if failed {
             // The child's own words, passed on.
             report_bytes(&self.control, &bytes, None);
         } else {
             self.is_running = true;
-            report_bytes(&self.control, &Report::Started.encode(), Some(self.plugin));
+            // The credential needs the privilege that a namespace's first process has, and nothing
+            // needs translating without one.
+            let sender = self.has_namespace.then_some(self.plugin);
+            let started = Report::Started { pid: self.plugin };
+            report_bytes(&self.control, &started.encode(), sender);
         }
     }
 

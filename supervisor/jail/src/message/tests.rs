@@ -71,7 +71,7 @@ fn every_report_comes_out_as_it_went_in() {
     };
     let failed = Report::Failed { step: Step::Program, errno: 8 };
     let exited = Report::Exited { status: 0x8b, usage };
-    for report in [Report::Started, failed, exited, Report::Gone] {
+    for report in [Report::Started { pid: 2 }, failed, exited, Report::Gone] {
         assert_eq!(Report::decode(&report.encode()), Some(report));
     }
 }
