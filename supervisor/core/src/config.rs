@@ -242,6 +242,18 @@ impl RawConfig {
         layers.mistakes.or(Some(config))
     }
 
+    /// The runtime directory alone, whatever else is wrong: it leads to a supervisor that runs.
+    pub fn runtime_dir(&self) -> Result<PathBuf, Mistakes> {
+        let file = self.file.as_ref();
+        let file = file.map(|(path, text)| (path.display().to_string(), text));
+        let document =
+            file.map(|(name, text)| Document::parse(&name, text, &mut Mistakes::default()));
+        let mut layers =
+            Layers::new(self, document.as_ref().map(Document::root), Mistakes::default());
+        let written = layers.read_path(&keys::RUNTIME_DIR);
+        layers.mistakes.or(Some(written.unwrap_or_else(|| self.surroundings.runtime_dir.clone())))
+    }
+
     /// Where relative paths begin: at the file's directory for those written in it.
     fn base(&self, is_in_file: bool) -> PathBuf {
         let working_dir = &self.surroundings.working_dir;

@@ -35,7 +35,7 @@ keys! { SETTINGS:
     RUNTIME_DIR: PathBuf = Key::path("runtime_dir").needs_restart().doc(
         "Sockets, gone with the supervisor. Keep it short: the path of a socket has at most 107 bytes. \
          Default: `/run/outboard` for root, `$XDG_RUNTIME_DIR/outboard` or `/tmp/outboard-UID` for others.");
-    EXTERNAL_URL: String = Key::text("external_url", "a URL that begins with http:// or https://", forms::external_url).doc(
+    EXTERNAL_URL: String = Key::text("external_url", "a URL that begins with http:// or https://", forms::external_url).needs_restart().doc(
         "Where clients reach the gateway, without the prefix; plugins build links from it. \
          Default: `http://` and the address that the gateway listens on.");
     TRUSTED_PROXIES: Vec<Network> = Key::list("trusted_proxies", "a list of ranges of IP addresses, such as \"10.0.0.0/8\"", forms::networks)

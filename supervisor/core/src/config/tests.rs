@@ -307,6 +307,14 @@ fn a_reload_tells_what_needs_a_new_start() {
 }
 
 #[test]
+fn the_runtime_directory_is_found_among_other_mistakes() {
+    let wrong = "listen = 1\nruntime_dir = \"run\"\n[gateway\n";
+    assert_eq!(raw(wrong, &[], &[]).runtime_dir().unwrap(), Path::new("/etc/outboard/run"));
+    assert_eq!(raw("", &[], &[]).runtime_dir().unwrap(), Path::new("/run/outboard"));
+    assert_eq!(raw("runtime_dir = 1", &[], &[]).runtime_dir().unwrap_err().len(), 1);
+}
+
+#[test]
 fn faults_of_syntax_are_told_with_their_line() {
     let mistakes = raw("[gateway]\nlisten = \nprefix = \"a\"\nprefix = \"b\"\n", &[], &[])
         .resolve()
