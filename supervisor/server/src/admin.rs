@@ -1,0 +1,3 @@
+//! What operators reach: the control socket.
+
+pub mod control;

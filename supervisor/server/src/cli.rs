@@ -1,0 +1,111 @@
+//! The command line.
+//!
+//! Exit codes: 0, done; 1, failed; 2, the command line itself is wrong.
+
+mod client;
+mod config;
+pub mod load;
+mod output;
+mod plugin;
+mod settings;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use outboard_core::written::{Mistakes, Place};
+
+use crate::environment::Environment;
+pub use load::{Sources, load_config};
+
+/// Runs other people's code beside a service without letting it in
+#[derive(Debug, Parser)]
+#[command(name = "outboard", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start every plugin of a directory, supervise them, and serve their endpoints
+    ///
+    /// Each option is also a key of outboard.toml and a variable; `outboard config reference` has
+    /// them all. SIGHUP reads the configuration and the directory again, SIGTERM and Ctrl-C drain and
+    /// stop.
+    Serve(Sources),
+    #[command(flatten)]
+    Tool(Tool),
+}
+
+/// The commands that do something and end. They need neither launcher nor threads.
+#[derive(Debug, Subcommand)]
+pub enum Tool {
+    /// Check or explain the configuration
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Ask or tell a running supervisor about its plugins
+    Plugin(plugin::Plugin),
+}
+
+/// Runs a command to its end.
+pub fn run(tool: Tool, environment: &Environment) -> ExitCode {
+    let done = match tool {
+        Tool::Config(command) => command.run(environment),
+        Tool::Plugin(plugin) => plugin.run(environment),
+    };
+    done.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
+}
+
+/// Says on stderr what went wrong, and with which exit code to end.
+pub fn fail(error: &anyhow::Error) -> ExitCode {
+    if let Some(mistakes) = error.downcast_ref::<Mistakes>() {
+        return fail_for(mistakes);
+    }
+    let is_closed = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+    if error.downcast_ref().is_some_and(is_closed) {
+        // Whoever read the output has seen enough, as `head` does.
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("error: {error:#}");
+    ExitCode::FAILURE
+}
+
+fn fail_for(mistakes: &Mistakes) -> ExitCode {
+    let count = mistakes.len();
+    let plural = if count == 1 { "mistake" } else { "mistakes" };
+    eprintln!("error: {count} {plural} in the configuration\n{mistakes}");
+    let is_flag = mistakes.iter().any(|mistake| matches!(mistake.place, Place::Flag(_)));
+    ExitCode::from(if is_flag { 2 } else { 1 })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_defined() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn serve_takes_every_setting_as_a_flag() {
+        let mut args = vec!["outboard".to_owned(), "serve".to_owned()];
+        args.extend(
+            outboard_core::config::SETTINGS.iter().map(|about| format!("--{}=x", about.flag())),
+        );
+        let cli = Cli::try_parse_from(args).unwrap();
+        let Command::Serve(sources) = cli.command else { panic!("{cli:?}") };
+        assert_eq!(sources.settings.0.len(), outboard_core::config::SETTINGS.len());
+        assert_eq!(sources.settings.0["gateway.listen"], "x");
+    }
+
+    #[test]
+    fn a_flag_that_does_not_exist_is_a_usage_error() {
+        let error = Cli::try_parse_from(["outboard", "serve", "--lisen", "x"]).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains("--listen"), "{error}");
+    }
+}

@@ -1,0 +1,81 @@
+//! A connection to a running supervisor's control socket.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use hyper_util::rt::TokioIo;
+use outboard_proto::admin::v1::plugins_client::PluginsClient;
+use tokio::net::UnixStream;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status};
+
+/// Why a supervisor did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ClientError {
+    #[error(
+        "no supervisor listens at {0}; start one with `outboard serve`, or name its runtime directory with --runtime-dir"
+    )]
+    NobodyThere(PathBuf),
+    #[error("{0} is another user's; run this as the user that the supervisor runs as, or as root")]
+    NotAllowed(PathBuf),
+    #[error("control socket {0}: {1}; see the supervisor's log")]
+    Connect(PathBuf, String),
+    #[error("the supervisor ended while it was asked ({0}); see its log")]
+    Lost(String),
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl From<Status> for ClientError {
+    fn from(status: Status) -> Self {
+        match status.code() {
+            Code::Unavailable | Code::Cancelled | Code::Unknown | Code::Internal => {
+                Self::Lost(status.message().to_owned())
+            }
+            _ => Self::Refused(status.message().to_owned()),
+        }
+    }
+}
+
+/// Connects once. A supervisor that is restarted meanwhile is another one, and is not asked.
+pub(super) async fn connect(path: &Path) -> Result<PluginsClient<Channel>, ClientError> {
+    let stream = UnixStream::connect(path).await.map_err(|error| unreachable(path, &error))?;
+    let mut stream = Some(stream);
+    let connector = tower::service_fn(move |_| {
+        let stream = stream.take().ok_or_else(|| io::Error::from(io::ErrorKind::ConnectionAborted));
+        async { stream.map(TokioIo::new) }
+    });
+    // The address is never looked up; HTTP/2 only needs a name.
+    let endpoint = Endpoint::from_static("http://localhost");
+    let channel = endpoint.connect_with_connector(connector).await;
+    channel
+        .map(PluginsClient::new)
+        .map_err(|error| ClientError::Connect(path.to_owned(), error.to_string()))
+}
+
+fn unreachable(path: &Path, error: &io::Error) -> ClientError {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+            ClientError::NobodyThere(path.to_owned())
+        }
+        io::ErrorKind::PermissionDenied => ClientError::NotAllowed(path.to_owned()),
+        _ => ClientError::Connect(path.to_owned(), error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn without_a_supervisor_the_next_step_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("control.sock");
+        let missing = connect(&path).await.unwrap_err().to_string();
+        drop(tokio::net::UnixListener::bind(&path).unwrap());
+        let left_over = connect(&path).await.unwrap_err().to_string();
+        for error in [missing, left_over] {
+            assert!(error.contains("outboard serve") && error.contains("--runtime-dir"), "{error}");
+        }
+    }
+}
