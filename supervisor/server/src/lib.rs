@@ -1,1 +1,17 @@
-//! x
+//! The supervisor: all of Outboard that does IO.
+
+pub mod admin;
+pub mod app;
+pub mod callback;
+pub mod cli;
+pub mod dirs;
+pub mod environment;
+pub mod gateway;
+pub mod plugin;
+pub mod task;
+pub mod telemetry;
+
+/// The version of this build, as plugins and operators are told.
+pub fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}

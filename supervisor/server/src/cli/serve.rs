@@ -17,7 +17,8 @@ use crate::telemetry;
 
 /// Runs a supervisor to its end. Must be called before there are threads: the launcher is forked here.
 pub(super) fn run(sources: Sources, environment: Environment) -> anyhow::Result<ExitCode> {
-    let launcher = Launcher::fork().context("the launcher, which starts plugins, could not be forked")?;
+    let launcher =
+        Launcher::fork().context("the launcher, which starts plugins, could not be forked")?;
     // After the fork: plugins get the limit that the supervisor was started with.
     raise_open_files().context("the limit on open files could not be raised")?;
     forbid_dumping().context("the supervisor's memory could not be protected")?;
@@ -82,7 +83,9 @@ fn details(plugin: &admin::Plugin) -> String {
     }
     for instance in &plugin.instances {
         let problems = instance.problems.iter();
-        lines.extend(problems.map(|problem| format!("{}: {}", instance.name, output::plain(problem))));
+        lines.extend(
+            problems.map(|problem| format!("{}: {}", instance.name, output::plain(problem))),
+        );
         let endpoints = instance.endpoints.iter();
         lines.extend(endpoints.map(|it| output::plain(&format!("{:6} {}", it.method, it.url))));
     }
@@ -94,9 +97,12 @@ fn details(plugin: &admin::Plugin) -> String {
 
 /// A URL that answers as it stands: GET, and nothing to fill in but names.
 fn example(plugins: &[admin::Plugin]) -> Option<String> {
-    let endpoints = plugins.iter().flat_map(|plugin| &plugin.instances).flat_map(|it| &it.endpoints);
+    let endpoints =
+        plugins.iter().flat_map(|plugin| &plugin.instances).flat_map(|it| &it.endpoints);
     let mut urls: Vec<_> = endpoints
-        .filter(|endpoint| endpoint.method == "GET" && !endpoint.filter && !endpoint.url.ends_with('*'))
+        .filter(|endpoint| {
+            endpoint.method == "GET" && !endpoint.filter && !endpoint.url.ends_with('*')
+        })
         .map(|endpoint| fill_in(&endpoint.url))
         .collect();
     // Greeting is what people expect to try first.

@@ -1,0 +1,236 @@
+//! One run of the supervisor: opened from the outside in, served, reloaded, and closed in order.
+
+mod instances;
+mod settings;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use arc_swap::ArcSwap;
+use outboard_core::config::{Config, ContainmentRule, Database};
+use outboard_jail::{Containment, Launcher};
+use outboard_store::{DatabaseUrl, Options, Store};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use crate::admin::control::Control;
+use crate::dirs::Dirs;
+use crate::environment::Environment;
+use crate::gateway::{Gateway, Limits};
+use crate::plugin::snapshot::Routes;
+use crate::plugin::{Context, Plugins, import, plan};
+use crate::task;
+
+/// Reads the configuration again, as at the start.
+pub type Load = Box<dyn Fn() -> anyhow::Result<Config> + Send + Sync>;
+
+/// What `main` prepares before there are threads.
+pub struct Start {
+    pub config: Config,
+    pub load: Load,
+    pub launcher: Launcher,
+    pub environment: Environment,
+}
+
+/// A supervisor that runs.
+struct App {
+    config: Mutex<Config>,
+    load: Load,
+    environment: Environment,
+    context: Arc<Context>,
+    imports: Mutex<import::Store>,
+    store: Store,
+    limits: Arc<ArcSwap<Limits>>,
+    plugins: Plugins,
+}
+
+/// Told when all plugins have settled for the first time.
+pub trait Ready: Send {
+    fn ready(self: Box<Self>, plugins: &Plugins);
+}
+
+/// Serves until a signal says otherwise. True: everything ended in time.
+pub async fn serve(start: Start, ready: Box<dyn Ready>) -> anyhow::Result<bool> {
+    let mut signals = Signals::new()?;
+    let Start { config, load, launcher, environment } = start;
+    let dirs = Dirs::open(&config.data_dir, &config.runtime_dir)?;
+    let gateway = Gateway::bind(settings::gateway(&config))?;
+    let address = gateway.address().context("the gateway's address")?;
+    let control = Control::bind(&dirs.control_socket())?;
+    let store = open_store(&config.database).await?;
+    let imports = import::Store::open(dirs.store())?;
+    let routes = Arc::new(Routes::default());
+    let containment = containment(config.supervision.containment)?;
+    let current = instances::current(&config, &store, &environment).await?;
+    let context =
+        Context::new(launcher, containment, dirs, environment.clone(), routes.clone(), current);
+    let base_url = config.external_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let app = Arc::new(App {
+        plugins: Plugins::new(context.clone(), &base_url),
+        limits: Arc::new(ArcSwap::from_pointee(settings::limits(&config))),
+        config: Mutex::new(config),
+        load,
+        environment,
+        context,
+        imports: Mutex::new(imports),
+        store,
+    });
+
+    let closing = CancellationToken::new();
+    let drain = app.context.settings().policy.drain_timeout;
+    let (cut_off, served) = tokio::sync::oneshot::channel();
+    let (limits, closed) = (app.limits.clone(), closing.clone().cancelled_owned());
+    let gateway = task::spawn("gateway", async move {
+        // Whoever waits for it is told by the channel's end, too.
+        let _ = cut_off.send(gateway.serve(routes, limits, closed, drain).await);
+    });
+    let control = task::spawn("control socket", control.serve(app.plugins.clone()));
+    tracing::info!(%address, %containment, "supervisor listens");
+
+    let settled = app.apply().await?;
+    let first = task::spawn("first start of all plugins", first_start(app.clone(), settled, ready));
+    signals.wait(&app).await;
+
+    tracing::info!("stopping: no new requests");
+    drop(first);
+    closing.cancel();
+    let in_time = tokio::select! {
+        in_time = stop(&app, served, drain) => in_time,
+        () = signals.again() => {
+            // The guards kill every plugin as soon as this process is gone.
+            tracing::warn!("told to stop once more: not waiting any longer");
+            false
+        }
+    };
+    drop((gateway, control));
+    Ok(in_time)
+}
+
+async fn first_start(app: Arc<App>, settled: impl Future<Output = ()>, ready: Box<dyn Ready>) {
+    settled.await;
+    ready.ready(&app.plugins);
+}
+
+/// From the outside in again. Each step is bounded by itself; this says whether one overran.
+async fn stop(app: &App, served: tokio::sync::oneshot::Receiver<usize>, drain: Duration) -> bool {
+    // The gateway cuts off what outlives the drain; the margin is for the cutting.
+    let gateway = tokio::time::timeout(drain + Duration::from_secs(1), served).await;
+    let cut_off = gateway.map_or(1, |cut_off| cut_off.unwrap_or(0));
+    if cut_off > 0 {
+        tracing::warn!(cut_off, "connections outlived drain_timeout and were closed");
+    }
+    tracing::info!("stopping: plugins");
+    app.plugins.stop_all().await;
+    app.store.close().await;
+    tracing::info!("stopped");
+    cut_off == 0
+}
+
+impl App {
+    /// Brings the plugins in line with the directory and the configuration.
+    async fn apply(&self) -> anyhow::Result<impl Future<Output = ()> + Send + use<>> {
+        let config = self.config.lock().await.clone();
+        let current = instances::current(&config, &self.store, &self.environment).await?;
+        let mut imports = self.imports.lock().await;
+        // Hashing and copying may take long, and requests must not notice.
+        let units = tokio::task::block_in_place(|| {
+            plan(&config, &current.instances, &mut imports, &self.environment)
+        })
+        .with_context(|| {
+            format!("plugins directory {}: create it, or name another", config.plugins.display())
+        })?;
+        let running: Vec<_> = self.plugins.list().0.into_iter().map(|plugin| plugin.hash).collect();
+        self.context.reload(current);
+        let settled = self.plugins.apply(units);
+        if let Err(error) = imports.collect(&running) {
+            tracing::warn!(%error, "old copies of plugins could not be removed");
+        }
+        Ok(settled)
+    }
+
+    /// A configuration with a mistake changes nothing.
+    async fn reload(&self) {
+        if let Err(error) = self.try_reload().await {
+            tracing::error!("not reloaded, the old configuration stays: {error:#}");
+        }
+    }
+
+    async fn try_reload(&self) -> anyhow::Result<()> {
+        let new = (self.load)()?;
+        let mut config = self.config.lock().await;
+        for key in config.restart_needed_for(&new) {
+            tracing::warn!(key, "changed, but only counts after a new start of the supervisor");
+        }
+        let old = std::mem::replace(&mut *config, new);
+        drop(config);
+        match self.apply().await {
+            Ok(settled) => {
+                self.limits.store(Arc::new(settings::limits(&*self.config.lock().await)));
+                tracing::info!("reloaded");
+                task::spawn("plugins after a reload", settled).detach();
+                Ok(())
+            }
+            Err(error) => {
+                *self.config.lock().await = old;
+                Err(error)
+            }
+        }
+    }
+}
+
+async fn open_store(database: &Database) -> anyhow::Result<Store> {
+    let url = match database {
+        Database::Sqlite(path) => DatabaseUrl::sqlite(path),
+        Database::Postgres(url) => url.expose().parse()?,
+    };
+    Ok(Store::open(&url, &Options::default()).await?)
+}
+
+fn containment(rule: ContainmentRule) -> anyhow::Result<Containment> {
+    let strongest = Containment::strongest();
+    match rule {
+        ContainmentRule::Off => Ok(Containment::SubReaper),
+        ContainmentRule::Required if strongest == Containment::SubReaper => anyhow::bail!(
+            "supervision.containment = \"required\": this machine refuses PID namespaces; allow user \
+             namespaces, run as root, or set it to \"auto\""
+        ),
+        ContainmentRule::Auto | ContainmentRule::Required => Ok(strongest),
+    }
+}
+
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Somebody has lost patience.
+    async fn again(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
+    /// Reloads at each SIGHUP, and ends with SIGINT or SIGTERM.
+    async fn wait(&mut self, app: &App) {
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return,
+                _ = self.terminate.recv() => return,
+                _ = self.hang_up.recv() => app.reload().await,
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The configured instances, from the file and from the store, as one list.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use outboard_core::config::{Config, SecretSource};
+use outboard_store::Store;
+
+use super::settings;
+use crate::environment::Environment;
+use crate::plugin::{Current, InstanceSpec, Secrets, Source};
+
+/// What all drivers are to work with from now on.
+pub(super) async fn current(
+    config: &Config,
+    store: &Store,
+    environment: &Environment,
+) -> anyhow::Result<Current> {
+    Ok(Current {
+        site: Arc::new(settings::site(config)),
+        settings: settings::supervision(config),
+        instances: instances(config, store, environment).await?,
+    })
+}
+
+/// By plugin. A plugin whose instances are all disabled has an empty list: somebody configured it.
+async fn instances(
+    config: &Config,
+    store: &Store,
+    environment: &Environment,
+) -> anyhow::Result<BTreeMap<String, Vec<InstanceSpec>>> {
+    let secrets = Arc::new(secrets(config, environment));
+    let mut instances: BTreeMap<String, Vec<InstanceSpec>> = BTreeMap::new();
+    for entry in &config.instances {
+        let of_plugin = instances.entry(entry.plugin.as_str().to_owned()).or_default();
+        if entry.is_enabled {
+            of_plugin.push(InstanceSpec {
+                plugin: entry.plugin.as_str().to_owned(),
+                name: entry.name.as_str().to_owned(),
+                parameters: entry.parameters.clone(),
+                isolate: entry.is_isolated,
+                secrets: secrets.clone(),
+            });
+        }
+    }
+    for row in store.instances().list().await? {
+        if let Some(entry) = config.instances.iter().find(|entry| entry.name.as_str() == row.name) {
+            bail!(
+                "instance {:?} is both in outboard.toml (line {}) and in the database; remove one of them",
+                row.name,
+                entry.line
+            );
+        }
+        let of_plugin = instances.entry(row.plugin.clone()).or_default();
+        if row.enabled {
+            let parameters = serde_json::from_str(row.parameters.as_str()).with_context(|| {
+                format!("parameters of instance {:?} in the database", row.name)
+            })?;
+            of_plugin.push(InstanceSpec {
+                plugin: row.plugin,
+                name: row.name,
+                parameters,
+                isolate: false,
+                secrets: secrets.clone(),
+            });
+        }
+    }
+    Ok(instances)
+}
+
+fn secrets(config: &Config, environment: &Environment) -> Secrets {
+    let source = |source: &SecretSource| match source {
+        SecretSource::File(path) => Source::File(path.clone()),
+        SecretSource::Variable(name) => {
+            let value = environment.get(name).map(ToOwned::to_owned);
+            Source::Variable { name: name.clone(), value }
+        }
+    };
+    let sources = config.secrets.iter();
+    Secrets::new(sources.map(|(name, kept)| (name.clone(), source(kept))).collect())
+}

@@ -1,0 +1,60 @@
+//! The parts of the configuration, in the form in which each part of the supervisor wants its own.
+
+use outboard_core::config::Config;
+use outboard_core::lifecycle::Policy;
+
+use crate::callback::Site;
+use crate::gateway;
+use crate::plugin::Settings;
+
+pub(super) fn gateway(config: &Config) -> gateway::Settings {
+    let gateway = &config.gateway;
+    gateway::Settings {
+        listen: gateway.listen,
+        prefix: gateway.prefix.clone(),
+        max_header_bytes: bytes(gateway.max_header_bytes.as_u64()),
+        max_headers: count(gateway.max_headers),
+        max_connections: count(gateway.max_connections),
+    }
+}
+
+pub(super) fn limits(config: &Config) -> gateway::Limits {
+    gateway::Limits {
+        max_body_bytes: bytes(config.gateway.max_body.as_u64()),
+        request_timeout: config.gateway.request_timeout,
+        trusted_proxies: config.trusted_proxies.clone(),
+    }
+}
+
+pub(super) fn site(config: &Config) -> Site {
+    Site {
+        prefix: config.gateway.prefix.clone(),
+        external_url: config.external_url.clone(),
+        log_rate: config.log.plugin_rate,
+    }
+}
+
+pub(super) fn supervision(config: &Config) -> Settings {
+    let supervision = &config.supervision;
+    Settings {
+        policy: Policy {
+            drain_timeout: supervision.drain_timeout,
+            backoff_min: supervision.backoff_min,
+            backoff_max: supervision.backoff_max,
+            max_restarts: count(supervision.max_restarts),
+            restart_window: supervision.restart_window,
+        },
+        start_timeout: supervision.start_timeout,
+        call_timeout: supervision.call_timeout,
+        stop_grace: supervision.stop_grace,
+    }
+}
+
+/// The configuration bounds its sizes far below what an address space holds.
+fn bytes(size: u64) -> usize {
+    usize::try_from(size).unwrap_or(usize::MAX)
+}
+
+fn count(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}

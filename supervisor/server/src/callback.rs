@@ -1,0 +1,38 @@
+//! What a plugin may ask of the supervisor: one service per file, behind one room for each process.
+//!
+//! Which process calls is known by the listener; which of its activations, by the metadata key
+//! `outboard-activation`, which can only name one that lives in that process.
+
+mod endpoints;
+mod host;
+mod log;
+mod room;
+
+pub use host::announce;
+pub use room::{Room, Site};
+
+use std::sync::Arc;
+
+use outboard_proto::host::v1::endpoints_server::EndpointsServer;
+use outboard_proto::host::v1::host_server::HostServer;
+use outboard_proto::host::v1::log_server::LogServer;
+use outboard_proto::transport::Incoming;
+use tonic::transport::Server;
+
+/// Answers calls for one room.
+#[derive(Clone, Debug)]
+struct Caller(Arc<Room>);
+
+/// Serves one process's calls until it, and with it `incoming`, is gone.
+pub async fn serve(room: Arc<Room>, incoming: Incoming) {
+    let caller = Caller(room.clone());
+    let served = Server::builder()
+        .add_service(HostServer::new(caller.clone()))
+        .add_service(EndpointsServer::new(caller.clone()))
+        .add_service(LogServer::new(caller))
+        .serve_with_incoming(incoming)
+        .await;
+    if let Err(error) = served {
+        tracing::warn!(plugin = room.plugin(), %error, "host services of a process ended early");
+    }
+}

@@ -1,0 +1,206 @@
+//! One process's access to the host: its activations, and nothing of anybody else's.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use outboard_core::route::{EndpointSpec, Endpoints, EndpointsError};
+use outboard_proto::env::ACTIVATION_METADATA;
+use outboard_proto::transport::Broker;
+use tonic::{Request, Status};
+
+use crate::plugin::PluginLog;
+use crate::plugin::snapshot::{Activation, Routes};
+
+/// Where this supervisor's gateway is, as plugins are told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// First path segment of all instances, without slashes.
+    pub prefix: String,
+    /// Where clients reach the gateway, without a final slash. `None`: the operator has not said.
+    pub external_url: Option<String>,
+    /// Lines a second that a plugin may write through [`super::log`].
+    pub log_rate: u32,
+}
+
+impl Site {
+    pub fn base_path(&self, instance: &str) -> String {
+        format!("/{}/{instance}/", self.prefix)
+    }
+
+    pub fn external_url(&self, instance: &str) -> String {
+        let path = self.base_path(instance);
+        self.external_url.as_ref().map(|url| format!("{url}{path}")).unwrap_or_default()
+    }
+}
+
+/// The caller's side of one process.
+pub struct Room {
+    plugin: String,
+    generation: u64,
+    pub(super) site: Arc<Site>,
+    pub(super) log: Arc<PluginLog>,
+    pub(super) rate: Mutex<super::log::Bucket>,
+    routes: Arc<Routes>,
+    broker: OnceLock<Broker>,
+    tenants: Mutex<HashMap<String, Tenant>>,
+}
+
+impl fmt::Debug for Room {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { plugin, generation, .. } = self;
+        f.debug_struct("Room")
+            .field("plugin", plugin)
+            .field("generation", generation)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An activation and what it has added so far.
+#[derive(Debug)]
+struct Tenant {
+    instance: String,
+    endpoints: Endpoints,
+    /// Set once its `Init` went well: from then on changes are published at once.
+    published: Option<Arc<Activation>>,
+}
+
+impl Room {
+    pub fn new(
+        plugin: String,
+        generation: u64,
+        site: Arc<Site>,
+        log: Arc<PluginLog>,
+        routes: Arc<Routes>,
+    ) -> Arc<Self> {
+        let rate = Mutex::new(super::log::Bucket::new(site.log_rate));
+        Arc::new(Self {
+            plugin,
+            generation,
+            site,
+            log,
+            rate,
+            routes,
+            broker: OnceLock::new(),
+            tenants: Mutex::default(),
+        })
+    }
+
+    pub fn plugin(&self) -> &str {
+        &self.plugin
+    }
+
+    /// Path before the URLs of `instance`'s endpoints.
+    pub fn base_path(&self, instance: &str) -> String {
+        self.site.base_path(instance)
+    }
+
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Known once the process is connected.
+    pub fn set_broker(&self, broker: Broker) {
+        // A second one would be a second connection to one process, which there never is.
+        let _ = self.broker.set(broker);
+    }
+
+    pub(super) fn broker(&self) -> Option<&Broker> {
+        self.broker.get()
+    }
+
+    /// Lets `activation` in, before its `Init`.
+    pub fn admit(&self, activation: String, instance: String) {
+        let tenant = Tenant { instance, endpoints: Endpoints::default(), published: None };
+        self.tenants().insert(activation, tenant);
+    }
+
+    /// Publishes what `activation` has staged; what it adds from now on is published at once.
+    pub fn publish(&self, activation: &Arc<Activation>) {
+        let mut tenants = self.tenants();
+        if let Some(tenant) = tenants.get_mut(activation.id()) {
+            tenant.published = Some(activation.clone());
+            self.routes.publish(activation.clone(), tenant.endpoints.table());
+        }
+    }
+
+    /// Takes the routes of `activation` down; it may still call.
+    pub fn withdraw(&self, activation: &str) {
+        if let Some(tenant) = self.tenants().get_mut(activation) {
+            tenant.published = None;
+        }
+        self.routes.withdraw(activation);
+    }
+
+    /// Shows `activation` the door: nothing it calls is answered any more, and its routes are gone.
+    pub fn dismiss(&self, activation: &str) {
+        let tenant = self.tenants().remove(activation);
+        if tenant.is_some_and(|tenant| tenant.published.is_some()) {
+            self.routes.withdraw(activation);
+        }
+    }
+
+    /// What `activation` has added so far.
+    pub fn endpoints(&self, activation: &str) -> Endpoints {
+        self.tenants().get(activation).map(|tenant| tenant.endpoints.clone()).unwrap_or_default()
+    }
+
+    pub(super) fn instance(&self, activation: &str) -> Result<String, Status> {
+        self.tenants()
+            .get(activation)
+            .map(|tenant| tenant.instance.clone())
+            .ok_or_else(|| foreign(activation))
+    }
+
+    pub(super) fn add(&self, activation: &str, specs: Vec<EndpointSpec>) -> Result<(), Refusal> {
+        self.change(activation, |endpoints| endpoints.add(specs))
+    }
+
+    pub(super) fn remove(&self, activation: &str, ids: &[u32]) -> Result<(), Refusal> {
+        self.change(activation, |endpoints| endpoints.remove(ids))
+    }
+
+    /// The lock is held over the swap, so that two changes are published in the order they were made.
+    fn change(
+        &self,
+        activation: &str,
+        change: impl FnOnce(&mut Endpoints) -> Result<(), EndpointsError>,
+    ) -> Result<(), Refusal> {
+        let mut tenants = self.tenants();
+        let tenant = tenants.get_mut(activation).ok_or(Refusal::Foreign)?;
+        change(&mut tenant.endpoints).map_err(Refusal::Endpoints)?;
+        if let Some(published) = &tenant.published {
+            self.routes.update(published, tenant.endpoints.table());
+        }
+        Ok(())
+    }
+
+    fn tenants(&self) -> MutexGuard<'_, HashMap<String, Tenant>> {
+        self.tenants.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why a change of endpoints was refused.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// The activation is not of this process, or has ended.
+    Foreign,
+    Endpoints(EndpointsError),
+}
+
+/// The activation that a call says it is for. Whether it lives here is for [`Room`] to say.
+pub(super) fn activation<T>(request: &Request<T>) -> Result<String, Status> {
+    let named = request.metadata().get(ACTIVATION_METADATA).ok_or_else(|| {
+        Status::permission_denied(format!(
+            "metadata {ACTIVATION_METADATA:?} is missing; send the activation that Init named"
+        ))
+    })?;
+    named.to_str().map(str::to_owned).map_err(|_| foreign("(not ASCII)"))
+}
+
+pub(super) fn foreign(activation: &str) -> Status {
+    Status::permission_denied(format!(
+        "activation {activation:?} does not live in this process; send the one that Init named, and \
+         none after its Close"
+    ))
+}

@@ -1,0 +1,160 @@
+//! The plugins of this supervisor: found, imported, and each driven by a task of its own.
+
+mod context;
+mod discover;
+mod driver;
+mod generation;
+pub mod import;
+mod instance;
+mod log;
+mod output;
+mod plan;
+mod program;
+mod secrets;
+mod seen;
+pub mod snapshot;
+mod status;
+mod unit;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use futures_util::future::join_all;
+use outboard_core::lifecycle::Event;
+use outboard_proto::admin::v1 as admin;
+use tokio::sync::broadcast;
+
+pub use context::{Context, Current, Settings};
+pub use instance::InstanceSpec;
+pub use log::{LogEntry, PluginLog};
+pub use plan::plan;
+pub use secrets::{Secrets, Source};
+pub use status::Status;
+pub use unit::Unit;
+
+use driver::{Handle, Settled};
+
+/// Every plugin of the supervisor, by key. Clones are of the same plugins.
+#[derive(Clone)]
+pub struct Plugins {
+    context: Arc<Context>,
+    /// Where clients reach the gateway, without a final slash.
+    base_url: Arc<str>,
+    handles: Arc<RwLock<BTreeMap<String, Arc<Handle>>>>,
+}
+
+/// Why something that an operator asked for was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    #[error("no plugin is named {name:?}; there are: {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") })]
+    NotFound { name: String, known: Vec<String> },
+    #[error("{message}")]
+    Failed { message: String },
+}
+
+impl Plugins {
+    pub fn new(context: Arc<Context>, base_url: &str) -> Self {
+        Self { context, base_url: base_url.into(), handles: Arc::default() }
+    }
+
+    /// Makes the plugins those of `units`: new ones are started, changed ones brought up to date, and
+    /// those that are gone are stopped. Gives a future of all that settling; dropping it changes nothing.
+    pub fn apply(&self, units: Vec<Unit>) -> impl Future<Output = ()> + Send + use<> {
+        let mut handles = self.handles.write().unwrap_or_else(PoisonError::into_inner);
+        let mut old = std::mem::take(&mut *handles);
+        let mut wishes = Vec::new();
+        for mut unit in units {
+            if let Err(other) = self.context.claim_found(&unit) {
+                unit.installed = Err(format!(
+                    "the plugin {other:?} has the same name; rename or remove one of them"
+                ));
+            }
+            if let Some(handle) = old.remove(&unit.key) {
+                handle.update(unit.clone());
+                handles.insert(unit.key, handle);
+                continue;
+            }
+            let (key, is_enabled) = (unit.key.clone(), unit.is_enabled);
+            let handle = Arc::new(Handle::new(self.context.clone(), unit));
+            if is_enabled {
+                wishes.push(handle.wish(Event::Start));
+            }
+            handles.insert(key, handle);
+        }
+        let kept: Vec<String> = handles.values().map(|handle| handle.plugin().to_owned()).collect();
+        for handle in old.values().filter(|handle| !kept.iter().any(|name| name == handle.plugin()))
+        {
+            self.context.release(handle.plugin());
+        }
+        let removals = remove(old.into_values().collect());
+        async move {
+            tokio::join!(join_all(wishes), removals);
+        }
+    }
+
+    /// Stops all plugins. Begins with the one that was started last.
+    pub async fn stop_all(&self) {
+        let stopping: Vec<_> =
+            self.handles_now().into_iter().rev().map(|handle| handle.wish(Event::Stop)).collect();
+        join_all(stopping).await;
+    }
+
+    /// All plugins by name, and how they are contained.
+    pub fn list(&self) -> (Vec<admin::Plugin>, String) {
+        let base_url = &*self.base_url;
+        let plugins = self.handles_now().iter().map(|it| it.status().describe(base_url)).collect();
+        (plugins, self.context.containment.to_string())
+    }
+
+    pub async fn start(&self, name: &str) -> Result<admin::Plugin, ControlError> {
+        self.wish(name, Event::Start).await
+    }
+
+    pub async fn stop(&self, name: &str) -> Result<admin::Plugin, ControlError> {
+        self.wish(name, Event::Stop).await
+    }
+
+    pub async fn restart(&self, name: &str) -> Result<admin::Plugin, ControlError> {
+        self.wish(name, Event::Restart).await
+    }
+
+    /// The newest lines of a plugin's log, and every one after them.
+    pub fn logs(
+        &self,
+        name: &str,
+        tail: usize,
+    ) -> Result<(Vec<LogEntry>, broadcast::Receiver<LogEntry>), ControlError> {
+        Ok(self.find(name)?.log().tail(tail))
+    }
+
+    async fn wish(&self, name: &str, event: Event) -> Result<admin::Plugin, ControlError> {
+        let handle = self.find(name)?;
+        match handle.wish(event).await {
+            Settled::Serving | Settled::Stopped => Ok(handle.status().describe(&self.base_url)),
+            Settled::Failed(message) => {
+                Err(ControlError::Failed { message: format!("plugin {name:?}: {message}") })
+            }
+        }
+    }
+
+    /// By key, or by the name that the plugin gave itself.
+    fn find(&self, name: &str) -> Result<Arc<Handle>, ControlError> {
+        let handles = self.handles.read().unwrap_or_else(PoisonError::into_inner);
+        let by_key = handles.get(name);
+        let found = by_key.or_else(|| handles.values().find(|it| it.status().name == name));
+        found.cloned().ok_or_else(|| ControlError::NotFound {
+            name: name.to_owned(),
+            known: handles.keys().cloned().collect(),
+        })
+    }
+
+    fn handles_now(&self) -> Vec<Arc<Handle>> {
+        let handles = self.handles.read().unwrap_or_else(PoisonError::into_inner);
+        handles.values().cloned().collect()
+    }
+}
+
+/// Stops plugins that are no longer there; their drivers end with them.
+async fn remove(gone: Vec<Arc<Handle>>) {
+    join_all(gone.iter().map(|handle| handle.wish(Event::Stop))).await;
+}

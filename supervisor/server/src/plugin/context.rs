@@ -1,0 +1,106 @@
+//! What all drivers share.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use outboard_core::lifecycle::Policy;
+use outboard_jail::{Containment, Launcher};
+
+use super::instance::InstanceSpec;
+use super::snapshot::Routes;
+use super::unit::Unit;
+use crate::callback::Site;
+use crate::dirs::Dirs;
+use crate::environment::Environment;
+
+/// What is given to every driver, and never changes.
+pub struct Context {
+    pub launcher: Launcher,
+    pub containment: Containment,
+    pub dirs: Dirs,
+    pub environment: Environment,
+    pub routes: Arc<Routes>,
+    current: ArcSwap<Current>,
+    names: Mutex<BTreeMap<String, String>>,
+}
+
+/// What a reload may change.
+#[derive(Clone, Debug)]
+pub struct Current {
+    pub site: Arc<Site>,
+    pub settings: Settings,
+    /// Configured instances, by plugin.
+    pub instances: BTreeMap<String, Vec<InstanceSpec>>,
+}
+
+/// How patient the supervisor is.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    pub policy: Policy,
+    pub start_timeout: Duration,
+    /// For one call of a plugin's `Lifecycle`.
+    pub call_timeout: Duration,
+    /// From the polite stop to the signal, and from the signal to the kill.
+    pub stop_grace: Duration,
+}
+
+impl Context {
+    pub fn new(
+        launcher: Launcher,
+        containment: Containment,
+        dirs: Dirs,
+        environment: Environment,
+        routes: Arc<Routes>,
+        current: Current,
+    ) -> Arc<Self> {
+        let current = ArcSwap::from_pointee(current);
+        let names = Mutex::default();
+        Arc::new(Self { launcher, containment, dirs, environment, routes, current, names })
+    }
+
+    pub fn reload(&self, current: Current) {
+        self.current.store(Arc::new(current));
+    }
+
+    pub fn site(&self) -> Arc<Site> {
+        self.current.load().site.clone()
+    }
+
+    pub fn settings(&self) -> Settings {
+        self.current.load().settings
+    }
+
+    /// The configured instances of `plugin`; `None` if nobody configured any.
+    pub fn instances(&self, plugin: &str) -> Option<Vec<InstanceSpec>> {
+        self.current.load().instances.get(plugin).cloned()
+    }
+
+    /// Reserves a name for `plugin`, as it was found, or says which other plugin has it.
+    pub(super) fn claim(&self, name: &str, plugin: &str) -> Result<(), String> {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        match names.get(name) {
+            Some(owner) if owner != plugin => Err(owner.clone()),
+            Some(_) => Ok(()),
+            None => {
+                names.insert(name.to_owned(), plugin.to_owned());
+                Ok(())
+            }
+        }
+    }
+
+    /// Reserves the name in a unit's manifest. Without a manifest it is reserved with `Load`.
+    pub(super) fn claim_found(&self, unit: &Unit) -> Result<(), String> {
+        match &unit.installed {
+            Ok(installed) if !installed.is_lone => self.claim(installed.name(), &unit.plugin),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Lets go of every name of a plugin that is no longer there.
+    pub fn release(&self, plugin: &str) {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        names.retain(|_, owner| owner != plugin);
+    }
+}

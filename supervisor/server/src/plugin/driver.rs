@@ -1,0 +1,464 @@
+//! Drives one unit: feeds the lifecycle with what happens and carries out what it decides.
+//!
+//! All decisions are in `outboard_core::lifecycle`; what takes time runs in tasks, each bounded by itself,
+//! that send their news back with the generation they are about.
+
+mod handle;
+mod tasks;
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use outboard_core::lifecycle::{Action, Event, Lifecycle, State};
+use outboard_jail::Exit;
+use outboard_proto::plugin::v1 as wire;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+pub(super) use handle::{Handle, Settled};
+
+use super::context::Context;
+use super::generation::{Failure, Generation, Loaded};
+use super::instance::{InstanceSpec, Verdict};
+use super::log::PluginLog;
+use super::status::{InstanceStatus, Status};
+use super::unit::{Share, Unit};
+
+/// What somebody wants of a unit.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// Answers how many failures there were before it.
+    Wish(Event, oneshot::Sender<u64>),
+    /// The directory or the configuration changed.
+    Update(Box<Unit>),
+}
+
+/// What became of something under way.
+pub(super) enum News {
+    Started(Result<Arc<Generation>, Failure>),
+    Loaded(Result<Loaded, Failure>),
+    Initialised(Vec<(InstanceSpec, Verdict)>),
+    /// Instances that were initialised, or given up, beside those that serve.
+    Reconfigured(Vec<(InstanceSpec, Verdict)>),
+    Drained,
+    Exited(Exit),
+}
+
+/// An instance, and what its last `Init` came to.
+struct Placed {
+    spec: InstanceSpec,
+    verdict: Verdict,
+}
+
+struct Driver {
+    context: Arc<Context>,
+    unit: Unit,
+    log: Arc<PluginLog>,
+    machine: Lifecycle,
+    since: SystemTime,
+    number: u64,
+    spawned: Instant,
+    /// Cancels the start under way.
+    starting: Option<CancellationToken>,
+    generation: Option<Arc<Generation>>,
+    loaded: Option<wire::LoadResponse>,
+    placed: Vec<Placed>,
+    has_served: bool,
+    status: Status,
+    commands: mpsc::UnboundedReceiver<Command>,
+    news: mpsc::UnboundedReceiver<(u64, News)>,
+    sender: mpsc::UnboundedSender<(u64, News)>,
+    published: watch::Sender<Status>,
+}
+
+impl Driver {
+    async fn run(mut self) {
+        loop {
+            let timeout = self.machine.poll_timeout().map(tokio::time::Instant::from_std);
+            tokio::select! {
+                command = self.commands.recv() => match command {
+                    Some(command) => self.obey(command),
+                    None => return,
+                },
+                Some((number, news)) = self.news.recv() => self.hear(number, news),
+                () = tokio::time::sleep_until(timeout.unwrap_or_else(far)), if timeout.is_some() => {
+                    self.step(Event::Timeout);
+                }
+            }
+            self.publish_status();
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Wish(event, answer) => {
+                let failures = self.status.failures;
+                self.step(event);
+                self.publish_status();
+                // Whoever asked may have gone away.
+                let _ = answer.send(failures);
+            }
+            Command::Update(unit) => self.update(*unit),
+        }
+    }
+
+    /// News of an earlier generation are about a process that no longer matters.
+    fn hear(&mut self, number: u64, news: News) {
+        if number != self.number {
+            return;
+        }
+        match news {
+            News::Started(result) => self.started(result),
+            News::Loaded(result) => self.has_loaded(result),
+            News::Initialised(placed) => {
+                self.placed =
+                    placed.into_iter().map(|(spec, verdict)| Placed { spec, verdict }).collect();
+                self.step(Event::Initialised);
+            }
+            News::Reconfigured(placed) => self.reconfigured(placed),
+            News::Drained => self.step(Event::Drained),
+            News::Exited(exit) => self.exited(exit),
+        }
+    }
+
+    fn step(&mut self, event: Event) {
+        let before = self.machine.state();
+        self.machine.set_policy(self.context.settings().policy);
+        let actions = self.machine.step(Instant::now(), event);
+        let after = self.machine.state();
+        if std::mem::discriminant(&before) != std::mem::discriminant(&after) {
+            self.since = SystemTime::now();
+            tracing::debug!(plugin = self.unit.key, ?event, ?after, "plugin changed its state");
+        }
+        for action in actions {
+            self.carry_out(*action);
+        }
+    }
+
+    fn carry_out(&mut self, action: Action) {
+        match action {
+            Action::Spawn => self.spawn(),
+            Action::Abort => {
+                if let Some(starting) = self.starting.take() {
+                    starting.cancel();
+                }
+            }
+            Action::Load => self.with_generation(tasks::load),
+            Action::Init => self.init(),
+            Action::Publish => self.publish(),
+            Action::Withdraw => self.withdraw(),
+            Action::Drain => self.drain(),
+            Action::Terminate => self.terminate(),
+            Action::Forget => self.forget(),
+        }
+    }
+
+    fn spawn(&mut self) {
+        self.number += 1;
+        self.spawned = Instant::now();
+        let cancel = CancellationToken::new();
+        self.starting = Some(cancel.clone());
+        let reports = self.reports();
+        let installed = self.unit.installed.clone();
+        tasks::start(self.context.clone(), installed, self.log.clone(), cancel, reports);
+    }
+
+    fn started(&mut self, result: Result<Arc<Generation>, Failure>) {
+        self.starting = None;
+        match result {
+            Ok(generation) => {
+                tasks::watch_exit(&generation, self.reports());
+                self.generation = Some(generation);
+                if self.machine.state() == State::Starting {
+                    self.step(Event::Connected);
+                } else {
+                    // It was aborted at the very moment it was done.
+                    self.terminate();
+                }
+            }
+            Err(failure) => {
+                let is_permanent = failure.is_permanent;
+                if self.machine.state() == State::Starting {
+                    self.fail(failure.message);
+                }
+                self.step(Event::StartFailed { permanent: is_permanent });
+            }
+        }
+    }
+
+    fn has_loaded(&mut self, result: Result<Loaded, Failure>) {
+        match result.and_then(|loaded| self.accept(loaded)) {
+            Ok(Some(response)) => {
+                self.loaded = Some(response);
+                self.step(Event::Loaded);
+            }
+            Ok(None) => {
+                self.status.is_foreign = true;
+                self.serving();
+                self.step(Event::Foreign);
+            }
+            Err(failure) => {
+                self.fail(failure.message);
+                self.step(Event::LoadFailed { permanent: failure.is_permanent });
+            }
+        }
+    }
+
+    /// A plugin is who its manifest says; without one it is who it says, if nobody else is.
+    fn accept(&mut self, loaded: Loaded) -> Result<Option<wire::LoadResponse>, Failure> {
+        let Loaded::Plugin(response) = loaded else { return Ok(None) };
+        let refused = |message| Err(Failure { message, is_permanent: true });
+        let Ok(installed) = &mut self.unit.installed else { return Ok(Some(response)) };
+        let name = match outboard_core::name::PluginName::new(&response.name) {
+            Ok(name) => name,
+            Err(error) => return refused(format!("Load answered a wrong name: {error}")),
+        };
+        if !installed.is_lone && installed.manifest.name != name {
+            return refused(format!(
+                "Load answered the name {:?}, but plugin.toml says {:?}; make them equal",
+                response.name,
+                installed.name()
+            ));
+        }
+        if let Err(other) = self.context.claim(name.as_str(), &self.unit.plugin) {
+            return refused(format!(
+                "Load answered the name {:?}, which the plugin {other:?} has already; remove one of them",
+                response.name
+            ));
+        }
+        installed.manifest.name = name;
+        Ok(Some(response))
+    }
+
+    fn init(&mut self) {
+        let instances = self.instances();
+        let reason =
+            if self.has_served { wire::InitReason::Restart } else { wire::InitReason::Start };
+        let can_handle = self.can_handle();
+        self.with_generation(|generation, reports| {
+            tasks::init(generation, instances, reason, can_handle, reports);
+        });
+    }
+
+    /// The configured instances; one of the plugin's own name if there are none.
+    fn instances(&self) -> Vec<InstanceSpec> {
+        let Ok(installed) = &self.unit.installed else { return Vec::new() };
+        let all = self
+            .context
+            .instances(installed.name())
+            .unwrap_or_else(|| vec![InstanceSpec::of_manifest(&installed.manifest)]);
+        all.into_iter()
+            .filter(|spec| match &self.unit.share {
+                Share::Common => !spec.isolate,
+                Share::Isolated(name) => spec.name == *name,
+            })
+            .collect()
+    }
+
+    fn publish(&mut self) {
+        self.serving();
+        let Some(generation) = &self.generation else { return };
+        for placed in &self.placed {
+            match &placed.verdict {
+                Ok(activation) => generation.room.publish(activation),
+                Err(problems) => self.report(&placed.spec, problems),
+            }
+        }
+    }
+
+    fn report(&self, spec: &InstanceSpec, problems: &[String]) {
+        for problem in problems {
+            tracing::error!(
+                plugin = self.unit.key,
+                instance = spec.name,
+                problem,
+                "not initialised"
+            );
+        }
+    }
+
+    fn serving(&mut self) {
+        let took = self.spawned.elapsed();
+        self.has_served = true;
+        self.status.start_time = Some(took);
+        self.status.error = None;
+        let pid = self.generation.as_ref().map(|generation| generation.process.pid());
+        tracing::info!(plugin = self.unit.key, pid, ?took, "plugin serves");
+    }
+
+    fn withdraw(&mut self) {
+        for activation in self.activations() {
+            self.context.routes.withdraw(&activation);
+        }
+    }
+
+    fn drain(&mut self) {
+        let active: Vec<_> =
+            self.placed.iter().filter_map(|placed| placed.verdict.as_ref().ok().cloned()).collect();
+        self.with_generation(|_, reports| tasks::drain(active, reports));
+    }
+
+    fn terminate(&mut self) {
+        let activations = self.activations();
+        self.with_generation(|generation, _| tasks::stop(generation, activations));
+    }
+
+    fn forget(&mut self) {
+        for activation in self.activations() {
+            if let Some(generation) = &self.generation {
+                generation.room.dismiss(&activation);
+            }
+        }
+        self.generation = None;
+        self.loaded = None;
+        self.placed.clear();
+    }
+
+    fn exited(&mut self, exit: Exit) {
+        if !matches!(self.machine.state(), State::Draining { .. } | State::Stopping { .. }) {
+            self.fail(format!(
+                "{}; see `outboard plugin logs {}`",
+                tasks::describe(exit),
+                self.unit.key
+            ));
+        }
+        self.step(Event::Exited);
+    }
+
+    fn fail(&mut self, message: String) {
+        tracing::error!(plugin = self.unit.key, "{message}");
+        self.status.failures += 1;
+        self.status.error = Some(message);
+    }
+
+    /// A process that would be started otherwise now is restarted; else only its instances change.
+    fn update(&mut self, unit: Unit) {
+        let is_same = self.unit.starts_like(&unit);
+        let name =
+            self.unit.installed.as_ref().ok().map(|installed| installed.manifest.name.clone());
+        let was_enabled = self.unit.is_enabled;
+        self.unit = unit;
+        if let (true, Ok(installed), Some(name)) = (is_same, &mut self.unit.installed, name) {
+            // What Load answered holds as long as the process.
+            installed.manifest.name = name;
+        }
+        if self.unit.is_enabled != was_enabled {
+            let wish = if self.unit.is_enabled { Event::Start } else { Event::Stop };
+            self.step(wish);
+        } else if !is_same && self.machine.state() != State::Stopped {
+            self.step(Event::Restart);
+        } else if is_same && self.machine.state() == State::Serving {
+            self.reconfigure();
+        }
+    }
+
+    fn reconfigure(&mut self) {
+        if self.status.is_foreign {
+            return;
+        }
+        let wanted = self.instances();
+        let gone: Vec<_> =
+            self.take_placed(|spec| !wanted.iter().any(|want| want.name == spec.name));
+        let changed = wanted
+            .into_iter()
+            .filter(|want| !self.placed.iter().any(|placed| placed.spec.is_like(want)))
+            .collect();
+        let can_handle = self.can_handle();
+        self.with_generation(|generation, reports| {
+            tasks::retire(generation.clone(), gone, wire::CloseReason::Disabled);
+            tasks::reconfigure(generation, changed, can_handle, reports);
+        });
+    }
+
+    /// Each new activation takes over from the old one; where there is none, the old one serves on.
+    fn reconfigured(&mut self, fresh: Vec<(InstanceSpec, Verdict)>) {
+        let Some(generation) = self.generation.clone() else { return };
+        for (spec, verdict) in fresh {
+            let had_one = self
+                .placed
+                .iter()
+                .any(|placed| placed.spec.name == spec.name && placed.verdict.is_ok());
+            if let Err(problems) = &verdict {
+                self.report(&spec, problems);
+                if had_one {
+                    continue;
+                }
+            }
+            let old = self.take_placed(|placed| placed.name == spec.name);
+            if let Ok(activation) = &verdict {
+                generation.room.publish(activation);
+            }
+            self.placed.push(Placed { spec, verdict });
+            tasks::retire(generation.clone(), old, wire::CloseReason::Replaced);
+        }
+        self.placed.sort_by(|a, b| a.spec.name.cmp(&b.spec.name));
+    }
+
+    fn take_placed(
+        &mut self,
+        goes: impl Fn(&InstanceSpec) -> bool,
+    ) -> Vec<Arc<super::snapshot::Activation>> {
+        let (gone, stay) =
+            std::mem::take(&mut self.placed).into_iter().partition(|placed| goes(&placed.spec));
+        self.placed = stay;
+        let gone: Vec<Placed> = gone;
+        gone.into_iter().filter_map(|placed| placed.verdict.ok()).collect()
+    }
+
+    fn can_handle(&self) -> bool {
+        let handle = i32::from(wire::Capability::HttpHandle);
+        self.loaded.as_ref().is_some_and(|loaded| loaded.capabilities.contains(&handle))
+    }
+
+    fn activations(&self) -> Vec<String> {
+        let active = self.placed.iter().filter_map(|placed| placed.verdict.as_ref().ok());
+        active.map(|activation| activation.id().to_owned()).collect()
+    }
+
+    fn reports(&self) -> tasks::Reports {
+        tasks::Reports::new(self.number, self.sender.clone())
+    }
+
+    /// Does nothing without a process: the lifecycle asks for it only while there is one.
+    fn with_generation(&self, act: impl FnOnce(Arc<Generation>, tasks::Reports)) {
+        if let Some(generation) = &self.generation {
+            act(generation.clone(), self.reports());
+        }
+    }
+
+    fn publish_status(&mut self) {
+        self.status.name = match &self.unit.installed {
+            Ok(installed) if self.unit.share == Share::Common => installed.name().to_owned(),
+            Ok(_) | Err(_) => self.unit.key.clone(),
+        };
+        self.status.version =
+            self.loaded.as_ref().map(|loaded| loaded.version.clone()).unwrap_or_default();
+        self.unit.hash().clone_into(&mut self.status.hash);
+        self.status.state = self.machine.state();
+        self.status.since = self.since;
+        self.status.generation = self.number;
+        self.status.restarts = self.machine.restarts();
+        let generation = self.generation.as_ref();
+        self.status.pid = generation.and_then(|live| u32::try_from(live.process.pid()).ok());
+        self.status.room = generation.map(|live| live.room.clone());
+        self.status.instances = self.placed.iter().map(InstanceStatus::from).collect();
+        self.published.send_replace(self.status.clone());
+    }
+}
+
+impl From<&Placed> for InstanceStatus {
+    fn from(placed: &Placed) -> Self {
+        let name = placed.spec.name.clone();
+        match &placed.verdict {
+            Ok(activation) => {
+                let activation = Some(activation.id().to_owned());
+                Self { name, activation, problems: Vec::new() }
+            }
+            Err(problems) => Self { name, activation: None, problems: problems.clone() },
+        }
+    }
+}
+
+fn far() -> tokio::time::Instant {
+    tokio::time::Instant::now() + std::time::Duration::from_hours(24)
+}

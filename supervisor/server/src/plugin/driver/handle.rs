@@ -1,0 +1,125 @@
+//! A driver, as everybody else sees it.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use outboard_core::lifecycle::{Event, Lifecycle, State};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::{Command, Driver};
+use crate::plugin::context::Context;
+use crate::plugin::log::PluginLog;
+use crate::plugin::status::Status;
+use crate::plugin::unit::Unit;
+use crate::task;
+
+/// Tells one driver what is wanted, and what it has come to.
+pub(crate) struct Handle {
+    plugin: String,
+    commands: mpsc::UnboundedSender<Command>,
+    status: watch::Receiver<Status>,
+    log: Arc<PluginLog>,
+    _driver: task::Owned,
+}
+
+/// What a wish has come to.
+#[derive(Debug)]
+pub(crate) enum Settled {
+    Serving,
+    Stopped,
+    /// It went wrong, and this is why.
+    Failed(String),
+}
+
+impl Handle {
+    /// Begins to drive `unit`. It is not started before somebody asks for it.
+    pub(crate) fn new(context: Arc<Context>, unit: Unit) -> Self {
+        let log = PluginLog::new(unit.key.clone());
+        let machine = Lifecycle::new(context.settings().policy);
+        let status = Status::new(unit.key.clone(), unit.hash().to_owned());
+        let (published, status_receiver) = watch::channel(status.clone());
+        let (commands, command_receiver) = mpsc::unbounded_channel();
+        let (sender, news) = mpsc::unbounded_channel();
+        let plugin = unit.plugin.clone();
+        let driver = Driver {
+            context,
+            unit,
+            log: log.clone(),
+            machine,
+            since: SystemTime::now(),
+            number: 0,
+            spawned: Instant::now(),
+            starting: None,
+            generation: None,
+            loaded: None,
+            placed: Vec::new(),
+            has_served: false,
+            status,
+            commands: command_receiver,
+            news,
+            sender,
+            published,
+        };
+        let task = task::spawn("driver of a plugin", driver.run());
+        Self { plugin, commands, status: status_receiver, log, _driver: task }
+    }
+
+    /// The plugin as it was found, which its parts share.
+    pub(crate) fn plugin(&self) -> &str {
+        &self.plugin
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        self.status.borrow().clone()
+    }
+
+    pub(crate) fn log(&self) -> &Arc<PluginLog> {
+        &self.log
+    }
+
+    pub(crate) fn update(&self, unit: Unit) {
+        // A driver ends only with its handle.
+        let _ = self.commands.send(Command::Update(Box::new(unit)));
+    }
+
+    /// Makes a wish, and gives a future of what it comes to. Dropping that changes nothing.
+    pub(crate) fn wish(&self, event: Event) -> impl Future<Output = Settled> + Send + use<> {
+        let (answer, failures) = oneshot::channel();
+        let sent = self.commands.send(Command::Wish(event, answer)).is_ok();
+        let mut status = self.status.clone();
+        async move {
+            let gone = || Settled::Failed("the supervisor is stopping".to_owned());
+            let Ok(failures) = failures.await else { return gone() };
+            debug_assert!(sent);
+            let settled = status.wait_for(|status| is_settled(event, status, failures)).await;
+            settled.map_or_else(|_| gone(), |status| outcome(&status))
+        }
+    }
+}
+
+fn is_settled(event: Event, status: &Status, failures: u64) -> bool {
+    match status.state {
+        State::Stopped | State::Failed => true,
+        State::Serving => event != Event::Stop,
+        State::Starting
+        | State::Loading
+        | State::Initialising
+        | State::Draining { .. }
+        | State::Stopping { .. }
+        | State::Backoff { .. } => event != Event::Stop && status.failures > failures,
+    }
+}
+
+fn outcome(status: &Status) -> Settled {
+    match status.state {
+        State::Serving => Settled::Serving,
+        State::Stopped => Settled::Stopped,
+        State::Starting
+        | State::Loading
+        | State::Initialising
+        | State::Draining { .. }
+        | State::Stopping { .. }
+        | State::Backoff { .. }
+        | State::Failed => Settled::Failed(status.error.clone().unwrap_or_default()),
+    }
+}

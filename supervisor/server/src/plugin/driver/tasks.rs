@@ -1,0 +1,157 @@
+//! What a driver has under way. Each task is bounded in time by itself and ends in one piece of news.
+
+use std::sync::Arc;
+
+use outboard_jail::Exit;
+use outboard_proto::plugin::v1 as wire;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::News;
+use crate::plugin::context::Context;
+use crate::plugin::generation::{Failure, Generation};
+use crate::plugin::instance::InstanceSpec;
+use crate::plugin::log::PluginLog;
+use crate::plugin::snapshot::Activation;
+use crate::plugin::unit::Installed;
+use crate::task;
+
+/// Where news of one generation go.
+#[derive(Clone)]
+pub(super) struct Reports {
+    number: u64,
+    sender: mpsc::UnboundedSender<(u64, News)>,
+}
+
+impl Reports {
+    pub(super) fn new(number: u64, sender: mpsc::UnboundedSender<(u64, News)>) -> Self {
+        Self { number, sender }
+    }
+
+    fn send(&self, news: News) {
+        // A driver that is gone has no use for news.
+        let _ = self.sender.send((self.number, news));
+    }
+}
+
+pub(super) fn start(
+    context: Arc<Context>,
+    installed: Result<Installed, String>,
+    log: Arc<PluginLog>,
+    cancel: CancellationToken,
+    reports: Reports,
+) {
+    let number = reports.number;
+    let starting = async move {
+        let installed = installed.map_err(|message| Failure { message, is_permanent: true })?;
+        Generation::start(&context, &installed, number, &log).await.map(Arc::new)
+    };
+    task::spawn("start of a plugin", async move {
+        let aborted = Failure { message: "aborted".to_owned(), is_permanent: false };
+        let starting = Box::pin(cancel.run_until_cancelled_owned(starting));
+        let result = starting.await.unwrap_or(Err(aborted));
+        reports.send(News::Started(result));
+    })
+    .detach();
+}
+
+pub(super) fn watch_exit(generation: &Arc<Generation>, reports: Reports) {
+    let generation = generation.clone();
+    let mut exited = generation.process.exited();
+    task::spawn("exit of a plugin", async move {
+        // The sender is gone only with the process.
+        let _ = exited.wait_for(Option::is_some).await;
+        // The plugin has ended; this waits until what it left behind has, too.
+        let exit = generation.process.kill().await;
+        reports.send(News::Exited(exit));
+    })
+    .detach();
+}
+
+pub(super) fn load(generation: Arc<Generation>, reports: Reports) {
+    task::spawn("Load", async move { reports.send(News::Loaded(generation.load().await)) })
+        .detach();
+}
+
+pub(super) fn init(
+    generation: Arc<Generation>,
+    instances: Vec<InstanceSpec>,
+    reason: wire::InitReason,
+    can_handle: bool,
+    reports: Reports,
+) {
+    task::spawn("Init", async move {
+        let placed = generation.init(instances, reason, can_handle).await;
+        reports.send(News::Initialised(placed));
+    })
+    .detach();
+}
+
+/// Asks each changed instance whether it likes its parameters before it is made anew.
+pub(super) fn reconfigure(
+    generation: Arc<Generation>,
+    changed: Vec<InstanceSpec>,
+    can_handle: bool,
+    reports: Reports,
+) {
+    task::spawn("Init of changed instances", async move {
+        let (mut good, mut bad) = (Vec::new(), Vec::new());
+        for spec in changed {
+            match generation.check(&spec).await {
+                Ok(()) => good.push(spec),
+                Err(problems) => bad.push((spec, Err(problems))),
+            }
+        }
+        let mut placed = generation.init(good, wire::InitReason::Reconfigure, can_handle).await;
+        placed.append(&mut bad);
+        reports.send(News::Reconfigured(placed));
+    })
+    .detach();
+}
+
+pub(super) fn drain(active: Vec<Arc<Activation>>, reports: Reports) {
+    task::spawn("drain", async move {
+        for activation in active {
+            activation.drained().await;
+        }
+        reports.send(News::Drained);
+    })
+    .detach();
+}
+
+/// Ends in the news of its exit.
+pub(super) fn stop(generation: Arc<Generation>, activations: Vec<String>) {
+    task::spawn("stop of a plugin", async move {
+        generation.stop(activations).await;
+    })
+    .detach();
+}
+
+/// Drains and closes activations whose process serves on.
+pub(super) fn retire(
+    generation: Arc<Generation>,
+    activations: Vec<Arc<Activation>>,
+    reason: wire::CloseReason,
+) {
+    task::spawn("Close of replaced instances", async move {
+        for activation in activations {
+            generation.room.withdraw(activation.id());
+            generation.drain(&activation).await;
+            generation.close(activation.id(), reason).await;
+        }
+    })
+    .detach();
+}
+
+/// For an operator.
+pub(super) fn describe(exit: Exit) -> String {
+    match exit {
+        Exit::Code(code) => format!("the process exited with code {code}"),
+        Exit::Signal { signal, core } => {
+            let name = nix::sys::signal::Signal::try_from(signal)
+                .map_or_else(|_| signal.to_string(), |signal| signal.to_string());
+            let dumped = if core { " and dumped core" } else { "" };
+            format!("the process was killed by {name}{dumped}")
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! One process of a plugin: its directories, its door to the host, and the calls that the host makes
+//! before and after anything is routed to it.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use outboard_core::manifest;
+use outboard_core::name::InstanceName;
+use outboard_host::{Launch, Process, TlsMode};
+use outboard_jail::Exit;
+use outboard_proto::env;
+use outboard_proto::handshake::Address;
+use outboard_proto::plugin::v1 as wire;
+use outboard_proto::plugin::v1::lifecycle_client::LifecycleClient;
+use outboard_proto::transport::{Listener, PeerCheck};
+use tonic::transport::Channel;
+use tonic::{Code, Status};
+
+use super::context::Context;
+use super::instance::{InstanceSpec, Verdict};
+use super::log::PluginLog;
+use super::output::LogOutput;
+use super::snapshot::Activation;
+use super::unit::Installed;
+use crate::callback::{self, Room};
+use crate::dirs::GenerationDir;
+use crate::{task, version};
+
+/// Of `OUTBOARD_HOST_ADDRESS`, in bytes: what every gRPC client takes, whatever its language.
+const LONGEST_HOST_ADDRESS: usize = 100;
+
+/// A connected process, and everything of the host's that belongs to it.
+pub(super) struct Generation {
+    pub(super) number: u64,
+    pub(super) process: Process,
+    pub(super) room: Arc<Room>,
+    call_timeout: Duration,
+    stop_grace: Duration,
+    drain_timeout: Duration,
+    _services: task::Owned,
+    // Last: the sockets in it are closed before it is removed.
+    _dir: GenerationDir,
+}
+
+/// Why there is no process to talk to.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) message: String,
+    /// Starting once more can't help.
+    pub(super) is_permanent: bool,
+}
+
+impl Failure {
+    fn passing(error: impl std::fmt::Display) -> Self {
+        Self { message: error.to_string(), is_permanent: false }
+    }
+
+    fn permanent(error: impl std::fmt::Display) -> Self {
+        Self { message: error.to_string(), is_permanent: true }
+    }
+}
+
+/// What `Load` answered.
+#[derive(Debug)]
+pub(super) enum Loaded {
+    Plugin(wire::LoadResponse),
+    /// `Load` is not implemented.
+    Foreign,
+}
+
+impl Generation {
+    /// From a fresh directory to a healthy connection. Dropping the future leaves nothing behind.
+    pub(super) async fn start(
+        context: &Arc<Context>,
+        installed: &Installed,
+        number: u64,
+        log: &Arc<PluginLog>,
+    ) -> Result<Self, Failure> {
+        let name = installed.name();
+        let dir = context.dirs.generation(installed.user).map_err(Failure::passing)?;
+        let door = Listener::bind_unix(dir.path(), "host").map_err(Failure::passing)?;
+        let Address::Unix(socket) = door.address() else {
+            return Err(Failure::permanent("the host's services have no Unix socket"));
+        };
+        dir.give(socket).map_err(Failure::passing)?;
+        let launch = launch(context, installed, &dir, socket)?;
+        let output = Arc::new(LogOutput::new(log.clone()));
+        let process = Process::start(&context.launcher, launch, output).await.map_err(|error| {
+            Failure { is_permanent: error.is_permanent(), message: error.to_string() }
+        })?;
+        if let Err(error) = process.check_health().await {
+            process.kill().await;
+            return Err(Failure::passing(error));
+        }
+        let (site, routes) = (context.site(), context.routes.clone());
+        let room = Room::new(name.to_owned(), number, site, log.clone(), routes);
+        room.set_broker(process.broker().clone());
+        // Bound before the process, served after: only now is it known whom to let in.
+        let tree = process.tree();
+        let check = PeerCheck::new(move |socket| {
+            outboard_jail::peer::check(socket, &tree).map(|_| ()).map_err(std::io::Error::other)
+        });
+        let serving = callback::serve(room.clone(), door.incoming(None, check));
+        let settings = context.settings();
+        Ok(Self {
+            number,
+            process,
+            room,
+            call_timeout: installed.manifest.call_timeout.unwrap_or(settings.call_timeout),
+            stop_grace: settings.stop_grace,
+            drain_timeout: settings.policy.drain_timeout,
+            _services: task::spawn("host services of a process", serving),
+            _dir: dir,
+        })
+    }
+
+    pub(super) async fn load(&self) -> Result<Loaded, Failure> {
+        // A plugin without a broker has the host's address; nothing is lost.
+        let broker_id = callback::announce(&self.room).await.unwrap_or(0);
+        let request = wire::LoadRequest {
+            broker_id,
+            host_version: version().to_owned(),
+            generation: self.number,
+        };
+        match self.call(async |mut client| client.load(request).await).await {
+            Ok(response) => Ok(Loaded::Plugin(response)),
+            Err(status) if status.code() == Code::Unimplemented => Ok(Loaded::Foreign),
+            Err(status) => Err(Failure::passing(format!(
+                "Load failed: {}; see the plugin's log",
+                describe(&status, self.call_timeout)
+            ))),
+        }
+    }
+
+    /// Calls `Init` of every instance, all at once: they don't know of each other.
+    pub(super) async fn init(
+        &self,
+        instances: Vec<InstanceSpec>,
+        reason: wire::InitReason,
+        can_handle: bool,
+    ) -> Vec<(InstanceSpec, Verdict)> {
+        join_all(instances.into_iter().map(async |spec| {
+            let verdict = self.init_one(&spec, reason, can_handle).await;
+            (spec, verdict)
+        }))
+        .await
+    }
+
+    async fn init_one(
+        &self,
+        spec: &InstanceSpec,
+        reason: wire::InitReason,
+        can_handle: bool,
+    ) -> Verdict {
+        if let Err(error) = InstanceName::new(&spec.name) {
+            return Err(vec![error.to_string()]);
+        }
+        let parameters = match spec.resolve() {
+            Ok(parameters) => parameters,
+            Err(problem) => return Err(vec![problem]),
+        };
+        let activation = uuid::Uuid::now_v7().to_string();
+        self.room.admit(activation.clone(), spec.name.clone());
+        let request = wire::InitRequest {
+            activation: activation.clone(),
+            instance: spec.name.clone(),
+            parameters,
+            reason: reason.into(),
+        };
+        let answer = self.call(async |mut client| client.init(request).await).await;
+        let mut problems = match answer {
+            Ok(response) => response.problems.into_iter().map(explain).collect(),
+            Err(status) => vec![format!("Init failed: {}", describe(&status, self.call_timeout))],
+        };
+        if problems.is_empty() && !can_handle && !self.room.endpoints(&activation).is_empty() {
+            problems.push(
+                "has endpoints, but Load does not list CAPABILITY_HTTP_HANDLE; add it".to_owned(),
+            );
+        }
+        if !problems.is_empty() {
+            self.room.dismiss(&activation);
+            return Err(problems);
+        }
+        let channel = self.process.channel();
+        Ok(Arc::new(Activation::new(
+            activation,
+            self.room.plugin().to_owned(),
+            spec.name.clone(),
+            channel,
+        )))
+    }
+
+    /// Asks whether `parameters` would do, without making anything of them.
+    pub(super) async fn check(&self, spec: &InstanceSpec) -> Result<(), Vec<String>> {
+        let parameters = spec.resolve().map_err(|problem| vec![problem])?;
+        let request = wire::CheckRequest { instance: spec.name.clone(), parameters };
+        match self.call(async |mut client| client.check(request).await).await {
+            Ok(response) if response.problems.is_empty() => Ok(()),
+            Ok(response) => Err(response.problems.into_iter().map(explain).collect()),
+            // Not every plugin can say beforehand; Init will.
+            Err(status) if status.code() == Code::Unimplemented => Ok(()),
+            Err(status) => {
+                Err(vec![format!("Check failed: {}", describe(&status, self.call_timeout))])
+            }
+        }
+    }
+
+    /// Waits for the last request of `activation`, which is no longer routed to, within bounds.
+    pub(super) async fn drain(&self, activation: &Activation) {
+        // What outlives the time is cut off by Close, as at a stop.
+        let _ = tokio::time::timeout(self.drain_timeout, activation.drained()).await;
+    }
+
+    /// Ends an activation that is no longer routed to. What it answers changes nothing.
+    pub(super) async fn close(&self, activation: &str, reason: wire::CloseReason) {
+        let request =
+            wire::CloseRequest { activation: activation.to_owned(), reason: reason.into() };
+        if let Err(status) = self.call(async |mut client| client.close(request).await).await
+            && status.code() != Code::Unimplemented
+        {
+            let message = describe(&status, self.call_timeout);
+            tracing::warn!(plugin = self.room.plugin(), activation, message, "Close failed");
+        }
+        self.room.dismiss(activation);
+    }
+
+    /// Closes `activations`, then stops the process, politely first; every step is bounded.
+    pub(super) async fn stop(&self, activations: Vec<String>) -> Exit {
+        let closing = activations
+            .iter()
+            .map(|activation| self.close(activation, wire::CloseReason::Shutdown));
+        join_all(closing).await;
+        // The answer changes nothing, and a plugin that hangs here is about to be stopped anyway.
+        let _ = self.call(async |mut client| client.unload(wire::UnloadRequest {}).await).await;
+        self.process.stop(self.stop_grace).await
+    }
+
+    async fn call<T>(
+        &self,
+        call: impl AsyncFnOnce(LifecycleClient<Channel>) -> Result<tonic::Response<T>, Status>,
+    ) -> Result<T, Status> {
+        let client = LifecycleClient::new(self.process.channel())
+            .max_decoding_message_size(outboard_host::MAX_MESSAGE_SIZE)
+            .max_encoding_message_size(outboard_host::MAX_MESSAGE_SIZE);
+        match tokio::time::timeout(self.call_timeout, call(client)).await {
+            Ok(answer) => answer.map(tonic::Response::into_inner),
+            Err(_) => Err(Status::deadline_exceeded("no answer in time")),
+        }
+    }
+}
+
+fn launch(
+    context: &Context,
+    installed: &Installed,
+    dir: &GenerationDir,
+    host_socket: &Path,
+) -> Result<Launch, Failure> {
+    let manifest = &installed.manifest;
+    let program = installed.program.open().map_err(Failure::passing)?;
+    let work_dir = context.dirs.work(installed.name(), installed.user).map_err(Failure::passing)?;
+    let host_address = format!("unix://{}", host_socket.display());
+    if host_address.len() > LONGEST_HOST_ADDRESS {
+        return Err(Failure::permanent(
+            "the runtime directory is too long for OUTBOARD_HOST_ADDRESS; choose a shorter runtime_dir",
+        ));
+    }
+    let mut variables = context.environment.for_plugin(&manifest.env);
+    variables.extend(installed.env.iter().cloned());
+    variables.extend([
+        (OsString::from("HOME"), work_dir.clone().into_os_string()),
+        (OsString::from("TMPDIR"), dir.temporary().into_os_string()),
+        (OsString::from(env::HOST_ADDRESS), OsString::from(host_address)),
+    ]);
+    let settings = context.settings();
+    let go_plugin = &manifest.go_plugin;
+    Ok(Launch {
+        name: installed.name().to_owned(),
+        program,
+        args: installed.program.args.clone(),
+        env: variables,
+        work_dir,
+        socket_dir: dir.sockets(),
+        cookie: (go_plugin.cookie_key.clone(), go_plugin.cookie_value.clone()),
+        versions: go_plugin.versions.clone(),
+        tls: match manifest.tls {
+            manifest::Tls::Auto => TlsMode::Auto,
+            manifest::Tls::Required => TlsMode::Required,
+            manifest::Tls::Off => TlsMode::Off,
+        },
+        containment: context.containment,
+        user: installed.user,
+        start_timeout: manifest.start_timeout.unwrap_or(settings.start_timeout),
+        allow_remote_tcp: installed.grants.remote_tcp,
+    })
+}
+
+/// A status of the plugin's, for an operator.
+fn describe(status: &Status, timeout: Duration) -> String {
+    match status.code() {
+        Code::DeadlineExceeded => {
+            format!("no answer within {}", humantime::format_duration(timeout))
+        }
+        Code::Unimplemented => "the plugin does not implement it".to_owned(),
+        code => format!("{code:?}: {}", status.message()),
+    }
+}
+
+fn explain(problem: wire::Problem) -> String {
+    let wire::Problem { pointer, message } = problem;
+    if pointer.is_empty() { message } else { format!("parameter {pointer}: {message}") }
+}

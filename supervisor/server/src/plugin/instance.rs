@@ -1,0 +1,51 @@
+//! The instances of a plugin: where they come from, and their parameters as `Init` gets them.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use outboard_core::manifest::Manifest;
+use serde_json::{Map, Value};
+
+use super::secrets::Secrets;
+use super::snapshot::Activation;
+
+/// What an `Init` came to: an activation, or why there is none, a line each.
+pub(super) type Verdict = Result<Arc<Activation>, Vec<String>>;
+
+/// A configured copy of a plugin. Its parameters hold references to secrets, not secrets.
+#[derive(Clone, Debug)]
+pub struct InstanceSpec {
+    pub plugin: String,
+    pub name: String,
+    pub parameters: Map<String, Value>,
+    /// In a process of its own.
+    pub isolate: bool,
+    pub secrets: Arc<Secrets>,
+}
+
+impl InstanceSpec {
+    /// What a plugin gets that nobody configured: one of its own name, with the manifest's parameters.
+    pub(super) fn of_manifest(manifest: &Manifest) -> Self {
+        Self {
+            plugin: manifest.name.as_str().to_owned(),
+            name: manifest.name.as_str().to_owned(),
+            parameters: manifest.parameters.clone(),
+            isolate: false,
+            secrets: Arc::default(),
+        }
+    }
+
+    /// The parameters in JSON, each secret in its place.
+    pub(super) fn resolve(&self) -> Result<Bytes, String> {
+        let parameters = self.secrets.put_into(&self.parameters)?;
+        serde_json::to_vec(&parameters).map(Bytes::from).map_err(|error| error.to_string())
+    }
+
+    /// Whether an activation made of `self` is as good as one made of `other`.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.parameters == other.parameters
+            && self.isolate == other.isolate
+            && self.secrets == other.secrets
+    }
+}

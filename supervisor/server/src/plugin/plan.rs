@@ -1,0 +1,128 @@
+//! From a directory and a configuration to the units to drive.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use outboard_core::config::{Config, PluginEntry};
+use outboard_core::manifest::Manifest;
+use outboard_jail::User;
+
+use super::discover::{Candidate, Found, discover, look};
+use super::import::Store;
+use super::instance::InstanceSpec;
+use super::program::Program;
+use super::unit::{Installed, Share, Unit};
+use crate::environment::Environment;
+
+/// Finds, imports and resolves all plugins. What is wrong with one of them is that unit's own business;
+/// an error is about the directory.
+pub fn plan(
+    config: &Config,
+    instances: &BTreeMap<String, Vec<InstanceSpec>>,
+    store: &mut Store,
+    environment: &Environment,
+) -> io::Result<Vec<Unit>> {
+    let elsewhere = config.plugin_entries.iter().filter_map(|entry| entry.path.clone()).map(look);
+    let candidates: Vec<_> = discover(&config.plugins)?.into_iter().chain(elsewhere).collect();
+    report_missing(config, instances, &candidates);
+    let mut units: Vec<Unit> = Vec::new();
+    for candidate in candidates {
+        let entry =
+            config.plugin_entries.iter().find(|entry| entry.name.as_str() == candidate.name);
+        if let Some(other) = units.iter_mut().find(|unit| unit.plugin == candidate.name) {
+            other.installed = Err(format!(
+                "{} has the same name as another plugin; rename or remove one of them",
+                candidate.path.display()
+            ));
+            continue;
+        }
+        let installed = install(&candidate, entry, store, environment)
+            .map_err(|error| format!("{}: {error}", candidate.path.display()));
+        let is_enabled = entry.is_none_or(|entry| entry.is_enabled);
+        let configured = instances.get(&candidate.name).map_or(&[][..], Vec::as_slice);
+        units.extend(shares(configured).into_iter().map(|share| Unit {
+            key: key(&candidate.name, &share),
+            plugin: candidate.name.clone(),
+            installed: installed.clone(),
+            share,
+            is_enabled,
+        }));
+    }
+    Ok(units)
+}
+
+/// One process for all, and one more for each instance that wants its own.
+fn shares(configured: &[InstanceSpec]) -> Vec<Share> {
+    let isolated = configured.iter().filter(|spec| spec.isolate);
+    let mut shares: Vec<_> = isolated.map(|spec| Share::Isolated(spec.name.clone())).collect();
+    if configured.is_empty() || configured.len() > shares.len() {
+        shares.insert(0, Share::Common);
+    }
+    shares
+}
+
+fn key(plugin: &str, share: &Share) -> String {
+    match share {
+        Share::Common => plugin.to_owned(),
+        Share::Isolated(instance) => format!("{plugin}@{instance}"),
+    }
+}
+
+fn install(
+    candidate: &Candidate,
+    entry: Option<&PluginEntry>,
+    store: &mut Store,
+    environment: &Environment,
+) -> Result<Installed, String> {
+    let found = candidate.found.clone()?;
+    let imported = store.import(&found.source).map_err(|error| error.to_string())?;
+    let program = Program::resolve(&found, &imported.dir, environment.path())?;
+    let user = user(&found.manifest, entry)?;
+    let granted = entry.map(|entry| entry.grants).unwrap_or_default();
+    let env = entry.iter().flat_map(|entry| &entry.env);
+    let Found { manifest, lone, .. } = found;
+    Ok(Installed {
+        grants: manifest.grants.and(granted),
+        manifest,
+        imported,
+        program,
+        is_lone: lone.is_some(),
+        env: env.map(|(name, value)| (name.into(), value.into())).collect(),
+        user,
+    })
+}
+
+/// The operator's word goes before the author's.
+fn user(manifest: &Manifest, entry: Option<&PluginEntry>) -> Result<Option<User>, String> {
+    let name = entry.and_then(|entry| entry.user.as_ref()).or(manifest.user.as_ref());
+    let Some(name) = name else { return Ok(None) };
+    if !nix::unistd::geteuid().is_root() {
+        return Err(format!(
+            "user = {name:?} needs a supervisor that runs as root; start it so, or remove `user`"
+        ));
+    }
+    match nix::unistd::User::from_name(name) {
+        Ok(Some(user)) => Ok(Some(User { uid: user.uid.as_raw(), gid: user.gid.as_raw() })),
+        Ok(None) => Err(format!("user {name:?} does not exist here; create it, or correct `user`")),
+        Err(error) => Err(format!("user {name:?}: {error}")),
+    }
+}
+
+fn report_missing(
+    config: &Config,
+    instances: &BTreeMap<String, Vec<InstanceSpec>>,
+    candidates: &[Candidate],
+) {
+    let is_known = |name: &str| candidates.iter().any(|candidate| candidate.name == name);
+    let named = config.plugin_entries.iter().map(|entry| entry.name.as_str());
+    for plugin in named.filter(|name| !is_known(name)) {
+        tracing::error!(plugin, "configured, but not in the plugins directory; install it there");
+    }
+    for spec in instances.values().flatten().filter(|spec| !is_known(&spec.plugin)) {
+        tracing::error!(
+            instance = spec.name,
+            plugin = spec.plugin,
+            "an instance of a plugin that is not in the plugins directory; install it there"
+        );
+    }
+}

@@ -1,0 +1,74 @@
+//! What one driver runs: an imported plugin, and which of its instances.
+
+use std::ffi::OsString;
+
+use outboard_core::manifest::{Grants, Manifest};
+use outboard_jail::User;
+
+use super::import::Imported;
+use super::program::Program;
+
+/// A plugin, or the part of it that has a process of its own.
+#[derive(Clone, Debug)]
+pub struct Unit {
+    /// The plugin's name; for an isolated instance, `plugin@instance`.
+    pub key: String,
+    /// The plugin as it was found; its parts share it.
+    pub plugin: String,
+    /// What to run, or why it can't be run and what to do about it.
+    pub installed: Result<Installed, String>,
+    pub share: Share,
+    /// False: it waits for `outboard plugin start`.
+    pub is_enabled: bool,
+}
+
+/// Which instances of a plugin live in one process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Share {
+    /// All that are not isolated.
+    Common,
+    /// The one of this name.
+    Isolated(String),
+}
+
+/// A plugin in the store, ready to be started.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Installed {
+    pub manifest: Manifest,
+    pub imported: Imported,
+    pub program: Program,
+    /// It has no manifest: `Load` names it.
+    pub is_lone: bool,
+    /// Asked for and granted.
+    pub grants: Grants,
+    /// What the operator adds to its environment.
+    pub env: Vec<(OsString, OsString)>,
+    /// `None`: the supervisor's own user.
+    pub user: Option<User>,
+}
+
+impl Installed {
+    pub fn name(&self) -> &str {
+        self.manifest.name.as_str()
+    }
+}
+
+impl Unit {
+    pub fn hash(&self) -> &str {
+        self.installed.as_ref().map_or("", |installed| &installed.imported.hash)
+    }
+
+    /// Whether a process of `other` would be started just as one of this.
+    pub fn starts_like(&self, other: &Self) -> bool {
+        match (&self.installed, &other.installed) {
+            (Ok(a), Ok(b)) => {
+                // The parameters in a manifest concern instances, not the process.
+                let mut a = a.clone();
+                a.manifest.parameters.clone_from(&b.manifest.parameters);
+                a == *b
+            }
+            (Err(a), Err(b)) => a == b,
+            (Ok(_), Err(_)) | (Err(_), Ok(_)) => false,
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! The one place that spawns tasks, so that each has an owner and a name in the log when it panics.
+
+use std::future::Future;
+
+use tokio::task::JoinHandle;
+
+/// Runs `future` on the current runtime. A panic in it is logged under `name` and ends only this task.
+pub fn spawn<F>(name: &'static str, future: F) -> Owned
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let task = tokio::spawn(future);
+    let abort = task.abort_handle();
+    drop(tokio::spawn(report(name, task)));
+    Owned { abort, is_detached: false }
+}
+
+async fn report(name: &'static str, task: JoinHandle<()>) {
+    if let Err(error) = task.await
+        && error.is_panic()
+    {
+        tracing::error!(
+            task = name,
+            "a task of the supervisor panicked; this is a bug, please report it"
+        );
+    }
+}
+
+/// A task that ends at the latest with its owner.
+#[derive(Debug)]
+#[must_use = "dropping it ends the task"]
+pub struct Owned {
+    abort: tokio::task::AbortHandle,
+    is_detached: bool,
+}
+
+impl Owned {
+    /// Lets the task outlive its owner: it ends by itself, and nothing is lost if it does not.
+    pub fn detach(mut self) {
+        self.is_detached = true;
+    }
+
+    pub fn is_finished(&self) -> bool {
+        self.abort.is_finished()
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        if !self.is_detached {
+            self.abort.abort();
+        }
+    }
+}
