@@ -110,6 +110,9 @@ pub(crate) fn connect(error: ConnectError, stderr: StderrTail) -> Cause {
             Cause::PlainTcp { address }
         }
         ConnectError::Forbidden { address, .. } => Cause::RemoteTcp { address },
+        ConnectError::Dial { address, source: error } => {
+            Cause::NobodyListens { address, error, stderr }
+        }
         error => Cause::Connect { error: Box::new(error), stderr },
     }
 }

@@ -35,6 +35,17 @@ pub enum Cause {
     /// The key or certificate for mutual TLS could not be made or used.
     #[error("mutual TLS could not be set up: {0}")]
     Tls(#[from] TlsError),
+    /// The socket directory's path leaves no room for a socket's name.
+    #[error(
+        "its socket directory {path:?} has a path of more than {limit} bytes, which leaves no room \
+         for a socket's name; choose a shorter one"
+    )]
+    SocketDir {
+        /// [`Launch::socket_dir`](crate::Launch::socket_dir).
+        path: PathBuf,
+        /// In bytes.
+        limit: usize,
+    },
     /// The launcher could not start anything.
     #[error("the launcher could not start it: {0}")]
     Spawn(#[source] SpawnError),
@@ -255,13 +266,23 @@ pub enum Cause {
         /// The end of what it wrote on stderr.
         stderr: StderrTail,
     },
-    /// No connection to the address.
+    /// The address can't be dialled.
     #[error(
-        "its handshake names an address that can't be used: {error}{stderr}; a plugin must listen \
-         before it prints its handshake"
+        "nobody listens on {address}, which its handshake names ({error}){stderr}; a plugin must \
+         listen before it prints its handshake"
     )]
+    NobodyListens {
+        /// What the handshake says.
+        address: Address,
+        /// What the system said.
+        error: std::io::Error,
+        /// The end of what it wrote on stderr.
+        stderr: StderrTail,
+    },
+    /// Dialled, and still no connection: too late, or no TLS.
+    #[error("can't be connected to: {error}{stderr}")]
     Connect {
-        /// What connecting said.
+        /// What went wrong, and what to do.
         error: Box<ConnectError>,
         /// The end of what it wrote on stderr.
         stderr: StderrTail,
@@ -296,7 +317,8 @@ impl Cause {
     /// Whether the same program will fail the same way each time, so that trying again is idle.
     pub fn is_permanent(&self) -> bool {
         match self {
-            Self::Missing { .. }
+            Self::SocketDir { .. }
+            | Self::Missing { .. }
             | Self::Directory { .. }
             | Self::NotAFile { .. }
             | Self::NotExecutable { .. }
@@ -323,6 +345,7 @@ impl Cause {
             | Self::Silent { .. }
             | Self::LineTooLong { .. }
             | Self::ExitedEarly { .. }
+            | Self::NobodyListens { .. }
             | Self::Connect { .. }
             | Self::ForeignSocket { .. }
             | Self::NoAnswer { .. } => false,

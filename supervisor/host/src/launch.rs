@@ -1,6 +1,7 @@
 //! What to start, and where its output goes.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -17,7 +18,6 @@ const PORTS: (u16, u16) = (10_000, 25_000);
 ///
 /// Nothing is taken from the environment of this process: what is not written here, the plugin does
 /// not get.
-#[derive(Debug)]
 pub struct Launch {
     /// The plugin's name, for errors and logs.
     pub name: String,
@@ -29,8 +29,8 @@ pub struct Launch {
     pub env: Vec<(OsString, OsString)>,
     /// Its working directory. Must exist.
     pub work_dir: PathBuf,
-    /// Where it makes its sockets, and the host its broker's. Short (a socket's path has at most 107
-    /// bytes), fresh for this start, mode 0700 and the plugin's user's. Removing it is the caller's.
+    /// Where it makes its sockets, and the host its broker's. At most 90 bytes (a socket's path has at
+    /// most 107, and go-plugin's names take 17), fresh for this start, mode 0700 and the plugin's user's. Removing it is the caller's.
     pub socket_dir: PathBuf,
     /// Name and value of the cookie by which the plugin knows its host. Neither may be empty.
     pub cookie: (String, String),
@@ -50,6 +50,19 @@ pub struct Launch {
     pub allow_remote_tcp: bool,
 }
 
+/// Without arguments and environment, which may hold secrets.
+impl fmt::Debug for Launch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, program, tls, containment, .. } = self;
+        f.debug_struct("Launch")
+            .field("name", name)
+            .field("program", program)
+            .field("tls", tls)
+            .field("containment", containment)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What protects the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TlsMode {
@@ -66,7 +79,8 @@ pub enum TlsMode {
 /// Where what a plugin prints goes.
 ///
 /// Called from the plugin's own tasks, in the order of each stream. A call that blocks holds up that
-/// stream of that plugin, and a worker of the runtime: hand over and return.
+/// stream of that plugin, and a worker of the runtime: hand over and return. After one that panics,
+/// that stream is no longer read.
 pub trait Output: Send + Sync {
     /// A line of stderr, parsed. Their rate is bounded: see [`Output::dropped`].
     fn line(&self, line: LogLine);

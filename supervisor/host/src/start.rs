@@ -33,6 +33,9 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// Within so long the exit that explains a failure is known.
 const SOON: Duration = Duration::from_millis(250);
 
+/// `sun_path` holds 107 bytes and a NUL; go-plugin's names are `/plugin` and up to ten digits.
+const LONGEST_SOCKET_DIR: usize = 107 - 17;
+
 /// What stopped a start, as it was seen.
 enum Failure {
     Exec(Step, i32),
@@ -71,6 +74,7 @@ async fn attempt(
     output: Arc<dyn Output>,
 ) -> Result<Process, Cause> {
     let deadline = Instant::now() + launch.start_timeout;
+    check_length(&launch.socket_dir)?;
     let identity = match launch.tls {
         TlsMode::Required => Some(Identity::generate()?),
         TlsMode::Auto | TlsMode::Off => None,
@@ -81,6 +85,14 @@ async fn attempt(
         Ok(introduced) => Ok(settle_in(child, introduced, output)),
         Err(failure) => Err(explain(failure, &child, &spec, &terms).await),
     }
+}
+
+/// A Go plugin whose socket's path is too long exits with 0 and says so only in its log.
+fn check_length(socket_dir: &Path) -> Result<(), Cause> {
+    if socket_dir.as_os_str().len() <= LONGEST_SOCKET_DIR {
+        return Ok(());
+    }
+    Err(Cause::SocketDir { path: socket_dir.to_owned(), limit: LONGEST_SOCKET_DIR })
 }
 
 async fn introduce(

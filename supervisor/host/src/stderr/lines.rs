@@ -52,7 +52,8 @@ impl Lines {
             true if rest.is_empty() => {}
             true => take(Piece::Part(rest)),
         }
-        self.pending.clear();
+        // Not merely cleared: an idle plugin keeps no buffer.
+        self.pending = Vec::new();
         self.is_long = false;
     }
 

@@ -25,7 +25,9 @@ crate::tests![
     netrpc_is_refused_by_name,
     a_certificate_that_is_not_base64_is_refused,
     a_refused_cookie_is_permanent,
+    a_plugin_that_accepts_and_never_speaks_tls_is_told_so,
     plain_grpc_under_required_tls_is_told_so,
+    a_socket_directory_with_a_long_path_is_refused_before_the_spawn,
     an_argument_list_that_is_too_long_is_an_error,
 ];
 
@@ -136,7 +138,7 @@ async fn a_refused_cookie_is_permanent(stage: Stage) {
     never(&stage, stage.launch(&[words, "exit:1"]), &["cookie", "[go_plugin]"]).await;
 }
 
-async fn plain_grpc_under_required_tls_is_told_so(stage: Stage) {
+async fn a_plugin_that_accepts_and_never_speaks_tls_is_told_so(stage: Stage) {
     // A certificate of the right form that nobody serves.
     let line = stage.dir().join("clear");
     let certificate = certificate();
@@ -146,6 +148,17 @@ async fn plain_grpc_under_required_tls_is_told_so(stage: Stage) {
     let launch = crate::handshake::brief(Launch { tls: TlsMode::Required, ..launch });
     stage.fails(launch, &["no connection to", "within 300ms"]).await;
     assert!(stage.beacon().await.is_out());
+}
+
+async fn plain_grpc_under_required_tls_is_told_so(stage: Stage) {
+    let launch = Launch { tls: TlsMode::Required, ..stage.launch(&["beacon", "serve:clear"]) };
+    stage.fails(launch, &["TLS with", "failed", "certificates that they exchanged"]).await;
+    assert!(stage.beacon().await.is_out());
+}
+
+async fn a_socket_directory_with_a_long_path_is_refused_before_the_spawn(stage: Stage) {
+    let launch = Launch { socket_dir: "/x".repeat(50).into(), ..stage.launch(&["serve"]) };
+    never(&stage, launch, &["more than 90 bytes", "shorter"]).await;
 }
 
 fn certificate() -> String {

@@ -58,7 +58,7 @@ async fn l04_a_plugin_without_any_service_starts_and_is_stopped_by_sigterm(stage
 async fn l05_a_refused_connection_is_a_start_error(stage: Stage) {
     let line = format!("out:1|1|unix|{}|grpc\n", stage.dir().join("nobody").display());
     let launch = stage.launch(&["beacon", &line, "stay"]);
-    stage.fails(launch, &["address that can't be used", "nobody", "must listen before"]).await;
+    stage.fails(launch, &["nobody listens on", "/nobody", "must listen before"]).await;
     assert!(stage.beacon().await.is_out());
 }
 

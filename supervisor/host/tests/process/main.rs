@@ -4,6 +4,7 @@
 //! usual test harness starts first.
 
 mod badinput;
+mod broker;
 mod environment;
 mod handshake;
 mod lifecycle;
@@ -27,8 +28,11 @@ fn main() -> ExitCode {
     let runtime: &'static Runtime = Box::leak(Box::new(Runtime::new().expect("a runtime")));
 
     let mut trials = Vec::new();
-    // Once with what this machine's kernel and user give, once with what every machine gives.
-    for containment in [Containment::strongest(), Containment::SubReaper] {
+    // Once with what this machine's kernel and user give, and the tree's own tests once more with
+    // what every machine gives.
+    let strongest = Containment::strongest();
+    let weakest = Some(Containment::SubReaper).filter(|weakest| *weakest != strongest);
+    for containment in std::iter::once(strongest).chain(weakest) {
         let mut add = |name: &str, test: fn(Stage)| {
             let name = format!("{name} in a {containment}");
             trials.push(Trial::test(name, move || {
@@ -37,8 +41,9 @@ fn main() -> ExitCode {
             }));
         };
         lifecycle::tests(&mut add);
-        if containment != Containment::SubReaper {
+        if containment == strongest {
             badinput::tests(&mut add);
+            broker::tests(&mut add);
             environment::tests(&mut add);
             handshake::tests(&mut add);
             output::tests(&mut add);

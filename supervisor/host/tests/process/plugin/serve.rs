@@ -3,7 +3,8 @@
 //! Flags: where it listens (`unix` if none is given, `tls-tcp`, `localhost`, `any`, `ipv6`,
 //! `abstract`); `bare`: no service of go-plugin's; `lazy`: no response headers before the first
 //! message, as Go plugins do; `not-serving`; `unavailable`: answers Shutdown with an error, then exits
-//! with 7; `deaf`: answers Shutdown and stays; `no-cert`: no certificate though asked for one.
+//! with 7; `deaf`: answers Shutdown and stays; `no-cert`: no certificate though asked for one;
+//! `clear`: prints a certificate and serves without TLS.
 //!
 //! The health service doubles as a remote control: the service's name is a command, see [`obey`].
 
@@ -22,7 +23,9 @@ use outboard_proto::goplugin::grpc_stdio_server::{GrpcStdio, GrpcStdioServer};
 use outboard_proto::goplugin::stdio_data::Channel as Stream;
 use outboard_proto::goplugin::{ConnInfo, Empty, StdioData};
 use outboard_proto::handshake::{Address, Line};
-use outboard_proto::transport::{Identity, Listener, PeerCheck, Tls, peer_from_pem};
+use outboard_proto::transport::{
+    AddressRule, Broker, BrokerConfig, Identity, Listener, PeerCheck, Tls, peer_from_pem,
+};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Mutex, mpsc};
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream, UnixListenerStream};
@@ -30,6 +33,7 @@ use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status, Streaming};
 use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
@@ -53,7 +57,8 @@ impl Flags<'_> {
 
 async fn run(flags: Flags<'_>) {
     let env = PluginEnv::read(COOKIE, |name| env::var_os(name)).expect("the host's cookie");
-    let router = Server::builder().add_routes(routes(flags));
+    let (tls, cert) = secured(&env).unzip();
+    let router = Server::builder().add_routes(routes(flags, &env, tls.clone()));
     let served = if flags.has("localhost") {
         let (listener, port) = tcp("127.0.0.1:0").await;
         announce(Address::Tcp(format!("localhost:{port}")), None);
@@ -78,7 +83,7 @@ async fn run(flags: Flags<'_>) {
             Listener::bind_unix(&env.socket_dir, "plugin")
         };
         let listener = listener.expect("bound");
-        let (tls, cert) = secured(&env).unzip();
+        let tls = tls.filter(|_| !flags.has("clear"));
         announce(listener.address().clone(), cert.filter(|_| !flags.has("no-cert")));
         router.serve_with_incoming(listener.incoming(tls, PeerCheck::any())).await
     };
@@ -110,7 +115,7 @@ fn announce(address: Address, server_cert: Option<Vec<u8>>) {
     super::print(&format!("{line}\n"));
 }
 
-fn routes(flags: Flags<'_>) -> Routes {
+fn routes(flags: Flags<'_>, env: &PluginEnv, tls: Option<Tls>) -> Routes {
     if flags.has("bare") {
         return Routes::default();
     }
@@ -123,16 +128,27 @@ fn routes(flags: Flags<'_>) -> Routes {
         _ => Controller::Exits,
     };
     let stdio = Stdio { printed: Mutex::new(Some(printed)), is_lazy: flags.has("lazy") };
-    Routes::new(HealthServer::new(Remote { status, prints }))
+    let (broker, broker_service) = Broker::serve(BrokerConfig {
+        socket_dir: env.socket_dir.clone(),
+        socket_group: env.socket_group.clone(),
+        tls,
+        check: PeerCheck::any(),
+        allow_tcp: AddressRule::Loopback,
+    });
+    let routes = Routes::new(HealthServer::new(Remote { status, prints, broker }))
         .add_service(GrpcControllerServer::new(controller))
-        .add_service(GrpcBrokerServer::new(SilentBroker))
-        .add_service(GrpcStdioServer::new(stdio))
+        .add_service(GrpcStdioServer::new(stdio));
+    if flags.has("lazy") {
+        return routes.add_service(GrpcBrokerServer::new(SilentBroker));
+    }
+    routes.add_service(broker_service)
 }
 
 /// The remote control.
 struct Remote {
     status: ServingStatus,
     prints: mpsc::Sender<StdioData>,
+    broker: Broker,
 }
 
 #[tonic::async_trait]
@@ -160,9 +176,10 @@ impl Health for Remote {
 }
 
 impl Remote {
-    /// `crash`, `hang`, `env` (answers with an error that holds the whole environment), `stdout:N` and
-    /// `mirror:N` (prints N bytes, on the pipe or mirrored), `stderr:N` (one line of N bytes), `flood`
-    /// (stderr for ever, as fast as it goes).
+    /// `crash`, `hang`, `env` (answers with an error that holds the whole environment), `uid` (with an
+    /// error that holds it), `stdout:N` and `mirror:N` (prints N bytes, on the pipe or mirrored),
+    /// `stderr:N` (one line of N bytes), `flood` (stderr for ever, as fast as it goes), `dial:N` (gives
+    /// the health of what the host serves as broker id N), `accept:N` (serves a health as broker id N).
     async fn obey(&self, command: &str) -> Result<ServingStatus, Status> {
         let (verb, argument) = command.split_once(':').unwrap_or((command, "0"));
         let count: usize = argument.parse().expect("a number");
@@ -170,6 +187,9 @@ impl Remote {
             "crash" => abort(),
             "hang" => std::future::pending().await,
             "env" => return Err(Status::failed_precondition(environment())),
+            "uid" => return Err(Status::failed_precondition(nix::unistd::getuid().to_string())),
+            "dial" => return self.dial(argument.parse().expect("an id")).await,
+            "accept" => self.accept(argument.parse().expect("an id")).await,
             "stdout" => std::io::stdout().write_all(&vec![b'o'; count]).expect("taken"),
             "mirror" => self.mirror(count).await,
             "stderr" => eprintln!("{}", "e".repeat(count)),
@@ -177,6 +197,21 @@ impl Remote {
             _ => return Err(Status::not_found(command)),
         }
         Ok(ServingStatus::Serving)
+    }
+
+    async fn dial(&self, id: u32) -> Result<ServingStatus, Status> {
+        let channel = self.broker.dial(id).await;
+        let channel = channel.map_err(|error| Status::failed_precondition(error.to_string()))?;
+        let request = HealthCheckRequest { service: "host".to_owned() };
+        Ok(HealthClient::new(channel).check(request).await?.into_inner().status())
+    }
+
+    async fn accept(&self, id: u32) {
+        let incoming = self.broker.accept(id).await.expect("announced");
+        let (prints, _) = mpsc::channel(1);
+        let remote = Remote { status: ServingStatus::Serving, prints, broker: self.broker.clone() };
+        let router = Server::builder().add_service(HealthServer::new(remote));
+        tokio::spawn(router.serve_with_incoming(incoming));
     }
 
     /// In chunks as a Go plugin sends them.
