@@ -91,7 +91,7 @@ def main():
     server.add_generic_rpc_handlers([controller])
     signal.signal(signal.SIGTERM, lambda *_: asked.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=lambda: (sys.stdin.buffer.read(), asked.set()), daemon=True).start()
+    threading.Thread(target=lambda: (os.read(0, 1), asked.set()), daemon=True).start()
 
     directory = os.environ.get("PLUGIN_UNIX_SOCKET_DIR") or tempfile.gettempdir()
     socket = os.path.join(directory, f"hello-python-{os.getpid()}")

@@ -22,7 +22,8 @@ use super::controller::Controller;
 use super::error::StartError;
 use super::stdio::{self, Redirected};
 use super::stop::{GRACE, Stop};
-use super::{Process, Server, watch};
+use super::watch::{self, Watched};
+use super::{Process, Server};
 
 /// What Go plugins call their sockets.
 const SOCKET_PREFIX: &str = "plugin";
@@ -58,6 +59,7 @@ fn runtime(threads: Option<NonZeroUsize>) -> Result<Runtime, StartError> {
 }
 
 async fn start(mut server: Server, env: PluginEnv) -> Result<(), StartError> {
+    let watched = Watched::new(env.host_address.is_some()).map_err(StartError::Runtime)?;
     for item in &env.bad_versions {
         tracing::warn!(item, "the host's list of versions has an item that is no number");
     }
@@ -80,7 +82,6 @@ async fn start(mut server: Server, env: PluginEnv) -> Result<(), StartError> {
         check: PeerCheck::any(),
         allow_tcp: AddressRule::Loopback,
     });
-    let is_outboard = env.host_address.is_some();
     let process = Process { version, broker, host_address: env.host_address };
     let health = health_reporter();
     health.0.set_service_status(HEALTH_NAME, tonic_health::ServingStatus::Serving).await;
@@ -91,7 +92,7 @@ async fn start(mut server: Server, env: PluginEnv) -> Result<(), StartError> {
     let signals = Signals::handle().map_err(StartError::Signals)?;
     print(&line).map_err(StartError::Stdout)?;
     let stdio = stdio::redirect().map_err(StartError::Stdout)?;
-    watch::spawn(stop.clone(), is_outboard).map_err(StartError::Runtime)?;
+    watch::spawn(stop.clone(), watched).map_err(StartError::Runtime)?;
     let routes = routes.add_service(GrpcStdioServer::new(stdio.service(stop.clone())));
     let incoming = listener.incoming(tls, PeerCheck::any());
     let served = serve(routes, incoming, stdio, stop.clone());

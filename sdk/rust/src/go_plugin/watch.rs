@@ -20,9 +20,8 @@ use super::stop::Stop;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Starts a thread, so that a handler that blocks the runtime can't hide the host's end.
-pub(super) fn spawn(stop: Stop, is_outboard: bool) -> io::Result<()> {
-    let stdin = if is_outboard { liveness_pipe()? } else { None };
-    let parent = parent_id();
+pub(super) fn spawn(stop: Stop, watched: Watched) -> io::Result<()> {
+    let Watched { stdin, parent } = watched;
     thread::Builder::new().name("outboard-host".to_owned()).spawn(move || {
         match stdin {
             Some(stdin) => wait_for_end(&stdin),
@@ -31,6 +30,19 @@ pub(super) fn spawn(stop: Stop, is_outboard: bool) -> io::Result<()> {
         stop.request("the host is gone");
     })?;
     Ok(())
+}
+
+/// What tells that the host is gone. Looked up before the host can go, so before the handshake line.
+pub(super) struct Watched {
+    stdin: Option<File>,
+    parent: u32,
+}
+
+impl Watched {
+    pub(super) fn new(is_outboard: bool) -> io::Result<Self> {
+        let stdin = if is_outboard { liveness_pipe()? } else { None };
+        Ok(Self { stdin, parent: parent_id() })
+    }
 }
 
 /// Stdin, if somebody holds its other end.

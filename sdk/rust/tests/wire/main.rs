@@ -1,0 +1,11 @@
+//! Real plugin programs against a scripted host: the plugin side's conformance cases, named by their
+//! ids, and Outboard's own services on top.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
+
+mod environment;
+mod host;
+mod life;
+mod outboard;
+mod stdio;
+mod tls;
