@@ -8,6 +8,7 @@
 #![warn(missing_docs)]
 
 pub mod env;
+pub mod frame;
 pub mod handshake;
 #[cfg(feature = "transport")]
 pub mod transport;
