@@ -1,0 +1,216 @@
+//! A gateway in front of one plugin whose handler is a closure.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use outboard::gateway::{Gateway, Limits, Settings};
+use outboard::plugin::snapshot::{Activation, Routes};
+use outboard_core::route::{EndpointSpec, Endpoints};
+use outboard_proto::handshake::Address;
+use outboard_proto::plugin::v1::http_server::{Http, HttpServer};
+use outboard_proto::plugin::v1::{
+    Frames, HandleRequest, HandleResponse, Header, Outcome, Response,
+};
+use outboard_proto::transport::{Listener, PeerCheck, connect};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tonic::transport::Server;
+use tonic::{Request, Status, Streaming};
+
+pub(crate) const INSTANCE: &str = "shop";
+
+pub(crate) type Answer = Result<HandleResponse, Status>;
+type Answering = Pin<Box<dyn Future<Output = Answer> + Send>>;
+type Handler = Arc<dyn Fn(HandleRequest) -> Answering + Send + Sync>;
+
+/// A plugin process, as far as the gateway can tell.
+struct Plugin(Handler);
+
+#[tonic::async_trait]
+impl Http for Plugin {
+    type ServeStream = tokio_stream::Empty<Result<Frames, Status>>;
+
+    async fn serve(
+        &self,
+        _: Request<Streaming<Frames>>,
+    ) -> Result<tonic::Response<Self::ServeStream>, Status> {
+        Err(Status::unimplemented("this plugin has the plain path only"))
+    }
+
+    async fn handle(
+        &self,
+        request: Request<HandleRequest>,
+    ) -> Result<tonic::Response<HandleResponse>, Status> {
+        (self.0)(request.into_inner()).await.map(tonic::Response::new)
+    }
+}
+
+/// The runtime that a plugin has to itself, so that all of it can end at once, as a process does.
+struct Process(Option<Runtime>);
+
+impl Process {
+    fn start(plugin: Plugin, dir: &Path) -> (Self, Address) {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let listener = {
+            let _in_runtime = runtime.enter();
+            Listener::bind_unix(dir, "plugin-").unwrap()
+        };
+        let address = listener.address().clone();
+        let server = Server::builder().add_service(HttpServer::new(plugin));
+        runtime.spawn(async move {
+            server.serve_with_incoming(listener.incoming(None, PeerCheck::any())).await.unwrap();
+        });
+        (Self(Some(runtime)), address)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.0.take().expect("only dropped once").shutdown_background();
+    }
+}
+
+/// What a test can set before the gateway runs.
+pub(crate) struct Setup {
+    pub(crate) endpoints: Vec<EndpointSpec>,
+    pub(crate) settings: Settings,
+    pub(crate) limits: Limits,
+    pub(crate) head_timeout: Duration,
+    pub(crate) drain: Duration,
+}
+
+impl Setup {
+    /// Endpoints numbered from 1, each `"METHOD url"`.
+    pub(crate) fn new(endpoints: &[&str]) -> Self {
+        let listen = "127.0.0.1:0".parse().unwrap();
+        Self {
+            endpoints: (1..).zip(endpoints).map(|(id, text)| endpoint(id, text)).collect(),
+            settings: Settings {
+                listen,
+                prefix: "api".into(),
+                max_header_bytes: 64 << 10,
+                max_headers: 100,
+                max_connections: 100,
+            },
+            limits: Limits {
+                max_body_bytes: 3 << 20,
+                request_timeout: Duration::from_secs(20),
+                trusted_proxies: Vec::new(),
+            },
+            head_timeout: Duration::from_secs(20),
+            drain: Duration::from_secs(20),
+        }
+    }
+
+    pub(crate) async fn start<F>(
+        self,
+        handler: impl Fn(HandleRequest) -> F + Send + Sync + 'static,
+    ) -> Fixture
+    where
+        F: Future<Output = Answer> + Send + 'static,
+    {
+        let dir = tempfile::tempdir().unwrap();
+        let plugin = Plugin(Arc::new(move |request| Box::pin(handler(request))));
+        let (process, address) = Process::start(plugin, dir.path());
+        let channel =
+            connect(&address, None, &PeerCheck::any(), Duration::from_secs(5)).await.unwrap();
+
+        let activation =
+            Activation::new("activation-1".into(), "mock".into(), INSTANCE.into(), channel);
+        let activation = Arc::new(activation);
+        let mut endpoints = Endpoints::default();
+        endpoints.add(self.endpoints).unwrap();
+        let routes = Arc::new(Routes::default());
+        routes.publish(activation.clone(), endpoints.table());
+
+        let gateway = Gateway::bind(self.settings).unwrap().with_head_timeout(self.head_timeout);
+        let address = gateway.address().unwrap();
+        let limits = Arc::new(ArcSwap::from_pointee(self.limits));
+        let (closing, closed) = oneshot::channel::<()>();
+        let shutdown = async { drop(closed.await) };
+        let serving = gateway.serve(routes.clone(), limits.clone(), shutdown, self.drain);
+        let serving = Some((closing, tokio::spawn(serving)));
+        Fixture { address, routes, activation, limits, process: Some(process), serving, _dir: dir }
+    }
+}
+
+/// `"METHOD url"` as an endpoint.
+pub(crate) fn endpoint(id: u32, text: &str) -> EndpointSpec {
+    let (method, url) = text.split_once(' ').unwrap();
+    EndpointSpec { id, method: method.into(), url: url.into(), ..EndpointSpec::default() }
+}
+
+/// A running gateway with its plugin. Both end with it.
+pub(crate) struct Fixture {
+    pub(crate) address: SocketAddr,
+    pub(crate) routes: Arc<Routes>,
+    pub(crate) activation: Arc<Activation>,
+    pub(crate) limits: Arc<ArcSwap<Limits>>,
+    process: Option<Process>,
+    serving: Option<(oneshot::Sender<()>, JoinHandle<usize>)>,
+    _dir: TempDir,
+}
+
+impl Fixture {
+    /// A plugin that answers every request with the request itself, for [`decode`].
+    pub(crate) async fn echo(endpoints: &[&str]) -> Self {
+        Setup::new(endpoints).start(echo).await
+    }
+
+    /// Ends the plugin's connections and its socket, as its death would.
+    pub(crate) fn kill_plugin(&mut self) {
+        self.process = None;
+    }
+
+    /// Begins to shut down.
+    pub(crate) fn close(&mut self) -> JoinHandle<usize> {
+        let (closing, served) = self.serving.take().expect("closed once");
+        closing.send(()).unwrap();
+        served
+    }
+}
+
+pub(crate) async fn echo(request: HandleRequest) -> Answer {
+    ok(prost::Message::encode_to_vec(&request))
+}
+
+/// The request that [`echo`] sent back.
+pub(crate) fn decode(body: &[u8]) -> HandleRequest {
+    prost::Message::decode(body).unwrap()
+}
+
+/// 200 with a body, and no further step.
+pub(crate) fn ok(body: impl Into<Bytes>) -> Answer {
+    answer(Outcome::Complete, 200, &[], body)
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "what a handler gives")]
+pub(crate) fn answer(
+    outcome: Outcome,
+    status: u32,
+    headers: &[(&str, &str)],
+    body: impl Into<Bytes>,
+) -> Answer {
+    let header = |&(name, value): &(&str, &str)| Header {
+        name: name.to_owned(),
+        value: Bytes::copy_from_slice(value.as_bytes()),
+    };
+    Ok(HandleResponse {
+        outcome: outcome.into(),
+        response: Some(Response { status, headers: headers.iter().map(header).collect() }),
+        body: body.into(),
+        context: Bytes::new(),
+    })
+}
