@@ -80,7 +80,9 @@ def main():
         sys.exit("this program is a plugin: put it into Outboard's plugin directory")
 
     server = grpc.server(ThreadPoolExecutor())
-    plugin = Hello(grpc.insecure_channel(os.environ["OUTBOARD_HOST_ADDRESS"]))
+    # gRPC's C core would send the socket's path as :authority, which strict HTTP/2 servers refuse.
+    options = [("grpc.default_authority", "localhost")]
+    plugin = Hello(grpc.insecure_channel(os.environ["OUTBOARD_HOST_ADDRESS"], options))
     lifecycle_pb2_grpc.add_LifecycleServicer_to_server(plugin, server)
     http_pb2_grpc.add_HttpServicer_to_server(plugin, server)
 
