@@ -90,7 +90,9 @@ fn advice(errno: Errno) -> &'static str {
 /// Why a plugin ended that had not yet shaken hands.
 pub(crate) fn exited(exit: Exit, stderr: StderrTail) -> Cause {
     let says = |words: &str| stderr.0.iter().any(|line| line.to_ascii_lowercase().contains(words));
-    if exit == Exit::Code(1) && (says("magic cookie") || says("is a plugin")) {
+    // go-plugin's words, older ones, and those of Outboard's own SDKs.
+    let refusals = ["binary is a plugin", "magic cookie", "program is a plugin"];
+    if exit == Exit::Code(1) && refusals.iter().any(|words| says(words)) {
         return Cause::Cookie { stderr };
     }
     if says("error while loading shared libraries") {

@@ -16,8 +16,7 @@ use thiserror::Error;
 pub struct StartError {
     /// [`Launch::name`](crate::Launch::name).
     pub plugin: String,
-    /// What went wrong.
-    #[source]
+    /// What went wrong. Not the error's `source`, as its words are in the error's own already.
     pub cause: Box<Cause>,
 }
 
@@ -48,10 +47,10 @@ pub enum Cause {
     },
     /// The launcher could not start anything.
     #[error("the launcher could not start it: {0}")]
-    Spawn(#[source] SpawnError),
+    Spawn(SpawnError),
     /// The pipes could not be watched.
     #[error("its pipes could not be watched: {0}; raise the limit on open files")]
-    Resources(#[source] std::io::Error),
+    Resources(std::io::Error),
     /// There is no such file.
     #[error("there is no file {path:?}; check the path, or install the plugin again")]
     Missing {
@@ -239,7 +238,7 @@ pub enum Cause {
     },
     /// The line is wrong.
     #[error("{0}")]
-    Handshake(#[source] HandshakeError),
+    Handshake(HandshakeError),
     /// TCP that is neither encrypted nor allowed.
     #[error(
         "listens on TCP ({address}), where any local process could speak to it; set tls = \

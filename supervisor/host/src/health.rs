@@ -33,8 +33,8 @@ pub enum HealthError {
     #[error("the plugin did not answer a health check within {0:?}; it hangs or is overloaded")]
     Timeout(Duration),
     /// It can't be reached, or answered with an error of its own.
-    #[error("the health check failed: {0}")]
-    Call(#[source] Box<Status>),
+    #[error("the health check failed: {} ({:?})", .0.message(), .0.code())]
+    Call(Box<Status>),
 }
 
 /// One check, and one more where the plugin registered only the server as a whole.

@@ -27,9 +27,9 @@ pub struct Launch {
     pub args: Vec<OsString>,
     /// Its environment besides the wire's variables, which win over entries of the same name.
     pub env: Vec<(OsString, OsString)>,
-    /// Its working directory. Must exist.
+    /// Its working directory. Absolute; must exist.
     pub work_dir: PathBuf,
-    /// Where it makes its sockets, and the host its broker's. At most 90 bytes (a socket's path has at
+    /// Where it makes its sockets, and the host its broker's. Absolute; at most 90 bytes (a socket's path has at
     /// most 107, and go-plugin's names take 17), fresh for this start, mode 0700 and the plugin's user's. Removing it is the caller's.
     pub socket_dir: PathBuf,
     /// Name and value of the cookie by which the plugin knows its host. Neither may be empty.

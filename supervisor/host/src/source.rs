@@ -60,3 +60,46 @@ async fn over(seen: &mut watch::Receiver<Seen>, end: &mut Option<Instant>) {
         sleep_until(end).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    fn source() -> (std::io::PipeWriter, watch::Sender<Seen>, Source) {
+        let (reader, writer) = io::pipe().expect("a pipe");
+        let (seen, receiver) = watch::channel(Seen::default());
+        let source = Source::new(reader.into(), receiver).expect("registered");
+        (writer, seen, source)
+    }
+
+    #[tokio::test]
+    async fn it_ends_with_the_pipe_and_gives_all_that_was_written() {
+        let (mut writer, _seen, mut source) = source();
+        writer.write_all(b"text").expect("written");
+        drop(writer);
+        assert_eq!(source.next().await, b"text");
+        assert_eq!(source.next().await, b"");
+    }
+
+    #[tokio::test]
+    async fn a_stranger_who_holds_the_pipe_open_is_not_waited_for() {
+        let (mut writer, seen, mut source) = source();
+        writer.write_all(b"text").expect("written");
+        seen.send_modify(|seen| seen.is_gone = true);
+        assert_eq!(source.next().await, b"text");
+        assert_eq!(source.next().await, b"");
+        drop(writer);
+    }
+
+    #[tokio::test]
+    async fn a_stranger_who_never_stops_writing_is_not_listened_to_for_ever() {
+        let (mut writer, seen, mut source) = source();
+        let stranger = std::thread::spawn(move || while writer.write_all(&[b'x'; 4096]).is_ok() {});
+        seen.send_modify(|seen| seen.is_gone = true);
+        while !source.next().await.is_empty() {}
+        drop(source);
+        stranger.join().expect("stopped by the closed pipe");
+    }
+}

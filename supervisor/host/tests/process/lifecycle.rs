@@ -27,6 +27,7 @@ crate::tests![
     l12_dropping_a_start_kills_what_was_started,
     a_plugin_that_stays_after_shutdown_is_terminated,
     dropping_a_process_kills_its_tree,
+    a_guard_that_is_killed_takes_its_tree_with_it_and_counts_as_killed,
     another_plugins_socket_is_refused,
 ];
 
@@ -155,6 +156,20 @@ async fn dropping_a_process_kills_its_tree(stage: Stage) {
     drop(process);
     first.out().await;
     second.out().await;
+}
+
+async fn a_guard_that_is_killed_takes_its_tree_with_it_and_counts_as_killed(stage: Stage) {
+    let process = stage.start(&["daemon", "serve"]).await;
+    let grandchild = stage.beacon().await;
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.pid()));
+    let status = status.expect("it runs");
+    let guard = status.lines().find_map(|line| line.strip_prefix("PPid:")).expect("a parent");
+    kill(Pid::from_raw(guard.trim().parse().expect("an id")), Signal::SIGKILL).expect("killed");
+    let mut exited = process.exited();
+    let exit = *exited.wait_for(Option::is_some).await.expect("known");
+    assert_eq!(exit, Some(KILLED));
+    grandchild.out().await;
+    assert_eq!(process.stop(GRACE).await, KILLED);
 }
 
 async fn another_plugins_socket_is_refused(stage: Stage) {
