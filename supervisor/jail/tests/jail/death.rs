@@ -7,13 +7,11 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, pause};
-use outboard_jail::{
-    Child, Containment, Event, Exit, Launcher, SIGTERM, forbid_dumping, raise_open_files,
-};
+use outboard_jail::{Child, Containment, Event, Exit, SIGTERM};
 
 use crate::support::{
-    Fifo, PATIENCE, Stage, Test, events, exit_among, name_of, own_program, plugin_spec, started,
-    wait_for,
+    Fifo, PATIENCE, Stage, Test, events, exit_among, launcher, name_of, own_program, plugin_spec,
+    started, wait_for,
 };
 
 /// What a supervisor's death may take; it takes some ten milliseconds.
@@ -136,9 +134,7 @@ impl Drop for Supervisor {
 
 /// The part of a supervisor that is going to be killed.
 pub(crate) fn supervise(mode: Containment, fifo: &str, with_launcher: bool) -> ExitCode {
-    let launcher = Launcher::fork().unwrap();
-    forbid_dumping().unwrap();
-    raise_open_files().unwrap();
+    let launcher = launcher();
     let children: Vec<Child> = (0..PLUGINS)
         .map(|_| launcher.spawn(&plugin_spec(mode, &["family", fifo])).unwrap())
         .collect();

@@ -20,11 +20,10 @@ use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Trial};
-use nix::sys::resource::{Resource, getrlimit};
-use outboard_jail::{Containment, Launcher, forbid_dumping, raise_open_files};
+use outboard_jail::{Containment, Launcher};
 
 use support::{MODES, Stage, mode_named, name_of, own_program};
 
@@ -44,18 +43,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// The limit of open files that this process began with, asked for before it is raised.
-fn limit_before_raising() -> (u64, u64) {
-    static LIMIT: OnceLock<(u64, u64)> = OnceLock::new();
-    *LIMIT.get_or_init(|| getrlimit(Resource::RLIMIT_NOFILE).unwrap())
-}
-
 fn run_tests() -> ExitCode {
-    limit_before_raising();
-    let launcher = Launcher::fork().expect("the launcher is forked first");
-    forbid_dumping().unwrap();
-    raise_open_files().unwrap();
-    let launcher = Arc::new(launcher);
+    let launcher = support::launcher();
     let mut trials = Vec::new();
     for mode in MODES {
         let uid = nix::unistd::geteuid();

@@ -5,18 +5,25 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use nix::fcntl::{OFlag, open};
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::Mode;
-use outboard_jail::{Child, Containment, Event, Exit, Guard, Launcher, Program, Spec};
+use outboard_jail::{
+    Child, Containment, Event, Exit, Guard, Launcher, Program, Spec, forbid_dumping,
+    raise_open_files,
+};
 use tempfile::TempDir;
 
 /// Longer than anything here takes on the slowest machine; a test that waits so long has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The soft limit of open files before it is raised, unlike any hard one.
+pub(crate) const OPEN_FILES: u64 = 1000;
 
 pub(crate) const MODES: [Containment; 3] =
     [Containment::PidNamespace, Containment::UserPidNamespace, Containment::SubReaper];
@@ -50,6 +57,20 @@ impl Stage {
         );
         text
     }
+}
+
+/// A launcher, and this process as a supervisor is once it has one.
+pub(crate) fn launcher() -> Arc<Launcher> {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, OPEN_FILES, hard).unwrap();
+    // One that exec would hand on, as a service manager or a careless library leaves behind.
+    let leak = File::open("/dev/null").unwrap();
+    fcntl(&leak, FcntlArg::F_SETFD(FdFlag::empty())).unwrap();
+    let launcher = Launcher::fork().unwrap();
+    std::mem::forget(leak);
+    forbid_dumping().unwrap();
+    assert_eq!(raise_open_files().unwrap(), hard);
+    Arc::new(launcher)
 }
 
 pub(crate) fn name_of(mode: Containment) -> &'static str {
@@ -194,11 +215,11 @@ impl Fifo {
 
 /// The parent of a process, which for a plugin is its guard.
 pub(crate) fn parent_of(pid: i32) -> i32 {
-    field(&status_of(Path::new(&format!("/proc/{pid}/status"))), "PPid").parse().unwrap()
+    field(&status_of(pid), "PPid").parse().unwrap()
 }
 
-pub(crate) fn status_of(path: &Path) -> String {
-    std::fs::read_to_string(path).unwrap()
+pub(crate) fn status_of(pid: i32) -> String {
+    std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap()
 }
 
 /// The value of a line such as `PPid: 42` of a status file.
