@@ -1,1 +1,73 @@
-fn main() {}
+//! What Outboard promises about speed, measured: each figure beside its peer, in the same run, in rounds that take
+//! turns, medians with the lowest and highest round.
+//!
+//! Started by `cargo xtask bench`. `--quick` does fewer and shorter rounds, to see that it works.
+
+mod calls;
+mod figures;
+mod golang;
+mod idle;
+mod machine;
+mod plugin;
+mod starts;
+
+mod wire {
+    //! lab.proto
+    #![allow(clippy::pedantic, unreachable_pub, dead_code, reason = "generated")]
+    tonic::include_proto!("lab");
+}
+
+use std::{env, fs, path::PathBuf};
+
+use anyhow::{Context, Result, bail};
+use outboard_jail::Launcher;
+use tokio::runtime::Runtime;
+
+/// How much is measured.
+struct Effort {
+    rounds: usize,
+    seconds: u64,
+    starts: usize,
+    plugins: usize,
+}
+
+const FULL: Effort = Effort { rounds: 5, seconds: 3, starts: 40, plugins: 1000 };
+const QUICK: Effort = Effort { rounds: 2, seconds: 1, starts: 5, plugins: 50 };
+
+fn main() -> Result<()> {
+    Launcher::run_if_asked();
+    let launcher: &'static Launcher = Box::leak(Box::new(Launcher::fork()?));
+    outboard_jail::raise_open_files()?;
+    let effort = match env::args().nth(1).as_deref() {
+        None => FULL,
+        Some("--quick") => QUICK,
+        Some(other) => bail!("unknown argument {other:?}; --quick is the only one"),
+    };
+    let text = measure(launcher, &effort)?;
+    println!("{text}");
+    match env::var_os("OUTBOARD_BENCH_RESULTS").map(PathBuf::from) {
+        Some(path) => fs::write(&path, text).with_context(|| format!("{}", path.display())),
+        None => Ok(()),
+    }
+}
+
+fn measure(launcher: &'static Launcher, effort: &Effort) -> Result<String> {
+    let runtime = Runtime::new()?;
+    eprintln!("bench: P2, calls");
+    let calls = calls::measure(launcher, &runtime, effort.rounds, effort.seconds)?;
+    eprintln!("bench: P3, starts");
+    let starts = starts::measure(launcher, &runtime, effort.starts)?;
+    eprintln!("bench: P4, idle plugins");
+    let idle = idle::measure(launcher, &runtime, effort.rounds.min(3), effort.plugins)?;
+    let machine = machine::describe();
+    let commit = env::var("OUTBOARD_BENCH_COMMIT").unwrap_or_else(|_| "unknown".to_owned());
+    Ok(format!(
+        "# How fast it is\n\n\
+         Written by `cargo xtask bench`. Each figure stands beside its peer of the same run; rounds took turns; medians, \
+         with the lowest and highest round in parentheses. Ratios are medians of the rounds' own ratios.\n\n\
+         * machine: {machine}\n* commit: {commit}\n\n\
+         ## P2: a unary call from host to plugin (plain Unix socket)\n\n{calls}\n\
+         ## P3: from spawn to serving\n\n{starts}\n\
+         ## P4: many idle plugins\n\n{idle}"
+    ))
+}
