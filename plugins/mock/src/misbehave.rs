@@ -1,5 +1,6 @@
 //! Everything that a plugin should not do, on demand: from the start on by words in `MOCK_MISBEHAVE`,
-//! in `Init` by parameters, later by `POST misbehave/:what`.
+//! in `Init` by parameters, later by `POST misbehave/:what`. The words are in `misbehave/handshake.rs` and
+//! `misbehave/load.rs`, the parameters below, and those of requests at the end.
 //!
 //! Whatever takes room or time is bounded, so that a test that forgets it leaves nothing behind.
 
@@ -78,8 +79,8 @@ pub(crate) async fn in_init(
         endpoints.on(Endpoint::any("*").filter(), burn_fuse);
     }
     if parameters.duplicate_endpoints {
-        endpoints.get("twice/:a", |_, _| async { "first" });
-        endpoints.get("twice/:b", |_, _| async { "second" });
+        endpoints.get("twice", |_, _| async { "first" });
+        endpoints.get("twice", |_, _| async { "second" });
     }
     if parameters.malformed_endpoint {
         endpoints.get("a/*/b", |_, _| async { "never" });

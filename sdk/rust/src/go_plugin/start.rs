@@ -152,11 +152,13 @@ async fn serve(
         timeout(GRACE, std::future::pending::<()>()).await
     };
     tokio::select! {
-        ended = served => Ok(ended?),
+        // First, so that the rest of what was printed is on its way before the server can end.
+        biased;
         Err(_) = out_of_time => {
             tracing::warn!("calls that did not end in time are cancelled");
             Ok(())
         }
+        ended = served => Ok(ended?),
     }
 }
 

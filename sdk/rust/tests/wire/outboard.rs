@@ -194,6 +194,15 @@ async fn a_plugin_tells_its_name_and_version_and_what_it_can() {
 }
 
 #[tokio::test]
+async fn a_plugin_of_another_host_does_not_implement_load() {
+    let start = Start::example("go_plugin").var("EXAMPLE_PLUGIN", "hello");
+    let plugin = start.var("PLUGIN_PROTOCOL_VERSIONS", "5").run().await;
+    let mut lifecycle = LifecycleClient::new(plugin.channel().await);
+    let refused = lifecycle.load(LoadRequest::default()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unimplemented);
+}
+
+#[tokio::test]
 async fn endpoints_are_published_under_their_activation_before_init_is_answered() {
     let fixture = Fixture::start("busy").await;
     let published = fixture.callbacks.published.lock().unwrap();
