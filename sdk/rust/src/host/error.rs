@@ -17,9 +17,10 @@ pub struct HostError {
 pub enum HostErrorKind {
     /// Nothing answers: the host is going away, or this process was not started by Outboard.
     Unreachable,
-    /// The activation is closed, or never was in this process.
+    /// This process has closed the activation.
     Closed,
-    /// The operator has not granted this; the message names the manifest line to add.
+    /// The operator has not granted this, and the message names the manifest line to add; or the host has
+    /// closed the activation.
     Denied,
     /// The arguments are wrong.
     Invalid,
