@@ -79,6 +79,8 @@ pub enum Event {
     LoadFailed { permanent: bool },
     /// Every instance's `Init` has answered, well or badly.
     Initialised,
+    /// An instance is missing without which this process is of no use.
+    InitFailed,
     /// The last request has ended.
     Drained,
     /// No process of it is left.
@@ -184,6 +186,7 @@ impl Lifecycle {
             (S::Loading, E::LoadFailed { permanent: false }) => Self::terminate(Next::Recover),
 
             (S::Initialising, E::Initialised) => (S::Serving, &[A::Publish]),
+            (S::Initialising, E::InitFailed) => Self::terminate(Next::Fail),
 
             (S::Loading | S::Initialising, E::Stop) => Self::terminate(Next::Stop),
             (S::Loading | S::Initialising, E::Restart) => Self::terminate(Next::Start),
@@ -217,6 +220,7 @@ impl Lifecycle {
                 | E::Foreign
                 | E::LoadFailed { .. }
                 | E::Initialised
+                | E::InitFailed
                 | E::Drained
                 | E::Exited
                 | E::Timeout,
@@ -229,6 +233,7 @@ impl Lifecycle {
                 | E::Foreign
                 | E::LoadFailed { .. }
                 | E::Initialised
+                | E::InitFailed
                 | E::Drained
                 | E::Exited
                 | E::Timeout,
@@ -240,6 +245,7 @@ impl Lifecycle {
                 | E::Foreign
                 | E::LoadFailed { .. }
                 | E::Initialised
+                | E::InitFailed
                 | E::Drained
                 | E::Exited
                 | E::Timeout,
@@ -250,6 +256,7 @@ impl Lifecycle {
                 | E::Connected
                 | E::StartFailed { .. }
                 | E::Initialised
+                | E::InitFailed
                 | E::Drained
                 | E::Timeout,
             )
@@ -273,6 +280,7 @@ impl Lifecycle {
                 | E::Foreign
                 | E::LoadFailed { .. }
                 | E::Initialised
+                | E::InitFailed
                 | E::Drained
                 | E::Timeout,
             )
@@ -284,6 +292,7 @@ impl Lifecycle {
                 | E::Foreign
                 | E::LoadFailed { .. }
                 | E::Initialised
+                | E::InitFailed
                 | E::Timeout,
             )
             | (
@@ -293,6 +302,7 @@ impl Lifecycle {
                 | E::Foreign
                 | E::LoadFailed { .. }
                 | E::Initialised
+                | E::InitFailed
                 | E::Drained
                 | E::Timeout,
             ) => (self.state, &[]),

@@ -23,8 +23,14 @@ use tonic::transport::Server;
 #[derive(Clone, Debug)]
 struct Caller(Arc<Room>);
 
-/// Serves one process's calls until it, and with it `incoming`, is gone.
+/// Serves one process's calls until its room is closed.
 pub async fn serve(room: Arc<Room>, incoming: Incoming) {
+    let closing = room.closing().clone();
+    // Nothing is left to be polite to: the process is gone.
+    closing.run_until_cancelled(answer(room, incoming)).await;
+}
+
+async fn answer(room: Arc<Room>, incoming: Incoming) {
     let caller = Caller(room.clone());
     let served = Server::builder()
         .add_service(HostServer::new(caller.clone()))

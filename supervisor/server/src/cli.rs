@@ -7,6 +7,7 @@ mod config;
 pub mod load;
 mod output;
 mod plugin;
+mod serve;
 mod settings;
 
 use std::io;
@@ -48,17 +49,20 @@ pub enum Tool {
     Plugin(plugin::Plugin),
 }
 
-/// Runs a command to its end.
-pub fn run(tool: Tool, environment: &Environment) -> ExitCode {
-    let done = match tool {
-        Tool::Config(command) => command.run(environment),
-        Tool::Plugin(plugin) => plugin.run(environment),
+/// Runs a command to its end. Must be called before there are threads.
+pub fn run(cli: Cli, environment: Environment) -> ExitCode {
+    let done = match cli.command {
+        Command::Serve(sources) => serve::run(sources, environment),
+        Command::Tool(Tool::Config(command)) => {
+            command.run(&environment).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Tool(Tool::Plugin(plugin)) => plugin.run(&environment).map(|()| ExitCode::SUCCESS),
     };
-    done.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
+    done.unwrap_or_else(|error| fail(&error))
 }
 
 /// Says on stderr what went wrong, and with which exit code to end.
-pub fn fail(error: &anyhow::Error) -> ExitCode {
+fn fail(error: &anyhow::Error) -> ExitCode {
     if let Some(mistakes) = error.downcast_ref::<Mistakes>() {
         return fail_for(mistakes);
     }

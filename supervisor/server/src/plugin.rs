@@ -62,7 +62,7 @@ impl Plugins {
     pub fn apply(&self, units: Vec<Unit>) -> impl Future<Output = ()> + Send + use<> {
         let mut handles = self.handles.write().unwrap_or_else(PoisonError::into_inner);
         let mut old = std::mem::take(&mut *handles);
-        let mut wishes = Vec::new();
+        let (mut wishes, mut upgrades) = (Vec::new(), Vec::new());
         for mut unit in units {
             if let Err(other) = self.context.claim_found(&unit) {
                 unit.installed = Err(format!(
@@ -70,8 +70,12 @@ impl Plugins {
                 ));
             }
             if let Some(handle) = old.remove(&unit.key) {
-                handle.update(unit.clone());
-                handles.insert(unit.key, handle);
+                handles.insert(unit.key.clone(), handle.clone());
+                if handle.needs_upgrade(&unit) {
+                    upgrades.push(self.clone().upgrade(handle, unit));
+                } else {
+                    handle.update(unit);
+                }
                 continue;
             }
             let (key, is_enabled) = (unit.key.clone(), unit.is_enabled);
@@ -88,7 +92,35 @@ impl Plugins {
         }
         let removals = remove(old.into_values().collect());
         async move {
-            tokio::join!(join_all(wishes), removals);
+            tokio::join!(join_all(wishes), join_all(upgrades), removals);
+        }
+    }
+
+    /// Starts the new process beside the old one, which serves until the new one can take over, and
+    /// goes on serving if it can't.
+    async fn upgrade(self, old: Arc<Handle>, unit: Unit) {
+        let key = unit.key.clone();
+        let new = Arc::new(old.successor(self.context.clone(), unit));
+        match new.wish(Event::Start).await {
+            Settled::Serving => {
+                self.replace(&key, &old, &new);
+                old.wish(Event::Stop).await;
+            }
+            Settled::Stopped => {}
+            Settled::Failed(message) => {
+                new.wish(Event::Stop).await;
+                tracing::error!(plugin = key, "not upgraded, the old version serves on: {message}");
+                old.note(format!("not upgraded, the old version serves on: {message}"));
+            }
+        }
+    }
+
+    fn replace(&self, key: &str, old: &Arc<Handle>, new: &Arc<Handle>) {
+        let mut handles = self.handles.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(handle) = handles.get_mut(key)
+            && Arc::ptr_eq(handle, old)
+        {
+            *handle = new.clone();
         }
     }
 

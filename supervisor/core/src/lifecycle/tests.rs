@@ -10,7 +10,7 @@ const POLICY: Policy = Policy {
     restart_window: Duration::from_secs(60),
 };
 
-const EVENTS: [Event; 14] = [
+const EVENTS: [Event; 15] = [
     Event::Start,
     Event::Stop,
     Event::Restart,
@@ -22,6 +22,7 @@ const EVENTS: [Event; 14] = [
     Event::LoadFailed { permanent: false },
     Event::LoadFailed { permanent: true },
     Event::Initialised,
+    Event::InitFailed,
     Event::Drained,
     Event::Exited,
     Event::Timeout,
@@ -149,6 +150,15 @@ fn a_refused_load_stops_the_process_for_good() {
 }
 
 #[test]
+fn an_upgrade_that_would_lose_an_instance_ends_before_anything_is_published() {
+    check(
+        &[(0, E::Start), (1, E::Connected), (2, E::Loaded), (3, E::InitFailed), (4, E::Exited)],
+        &[&[A::Spawn], &[A::Load], &[A::Init], &[A::Terminate], &[A::Forget]],
+        |s| s == State::Failed,
+    );
+}
+
+#[test]
 fn a_foreign_plugin_serves_without_routes() {
     check(
         &[(0, E::Start), (1, E::Connected), (2, E::Foreign), (3, E::Exited)],
@@ -182,7 +192,7 @@ fn is_possible(state: State, event: Event) -> bool {
         E::Connected => state == State::Starting,
         E::StartFailed { .. } => matches!(state, State::Starting | State::Stopping { .. }),
         E::Loaded | E::Foreign | E::LoadFailed { .. } => state == State::Loading,
-        E::Initialised => state == State::Initialising,
+        E::Initialised | E::InitFailed => state == State::Initialising,
         E::Drained => matches!(state, State::Draining { .. }),
         E::Exited => !matches!(
             state,

@@ -16,7 +16,7 @@ impl Host for Caller {
         &self,
         _: Request<wire::AnnounceRequest>,
     ) -> Result<Response<wire::AnnounceResponse>, Status> {
-        let id = announce(&self.0).await.map_err(Status::failed_precondition)?;
+        let id = announce(&self.0).await?;
         Ok(Response::new(wire::AnnounceResponse { broker_id: id }))
     }
 
@@ -37,10 +37,18 @@ impl Host for Caller {
 }
 
 /// Offers the host's services under a new broker id, good for one dial.
-pub async fn announce(room: &Arc<Room>) -> Result<u32, String> {
-    let broker = room.broker().ok_or("the process is not connected yet; call again after Load")?;
+pub async fn announce(room: &Arc<Room>) -> Result<u32, Status> {
+    let broker = room.broker().ok_or_else(|| {
+        Status::failed_precondition("the process is not connected yet; call again after Load")
+    })?;
+    if !room.may_announce() {
+        return Err(Status::resource_exhausted(
+            "announced too often to this process; keep a connection instead of dialling anew",
+        ));
+    }
     let id = broker.next_id();
-    let incoming = broker.accept(id).await.map_err(|error| error.to_string())?;
+    let refused = |error| Status::failed_precondition(format!("the broker: {error}"));
+    let incoming = broker.accept(id).await.map_err(refused)?;
     task::spawn("host services over the broker", super::serve(room.clone(), incoming)).detach();
     Ok(id)
 }

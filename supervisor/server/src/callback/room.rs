@@ -2,15 +2,20 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use outboard_core::route::{EndpointSpec, Endpoints, EndpointsError};
 use outboard_proto::env::ACTIVATION_METADATA;
 use outboard_proto::transport::Broker;
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Status};
 
 use crate::plugin::PluginLog;
 use crate::plugin::snapshot::{Activation, Routes};
+
+/// Most announcements of the host's services to one process.
+const MOST_ANNOUNCED: u32 = 16;
 
 /// Where this supervisor's gateway is, as plugins are told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +48,9 @@ pub struct Room {
     pub(super) rate: Mutex<super::log::Bucket>,
     routes: Arc<Routes>,
     broker: OnceLock<Broker>,
+    /// How often the host's services were announced over the broker; each has a socket of its own.
+    announced: AtomicU32,
+    closing: CancellationToken,
     tenants: Mutex<HashMap<String, Tenant>>,
 }
 
@@ -82,6 +90,8 @@ impl Room {
             rate,
             routes,
             broker: OnceLock::new(),
+            announced: AtomicU32::new(0),
+            closing: CancellationToken::new(),
             tenants: Mutex::default(),
         })
     }
@@ -107,6 +117,20 @@ impl Room {
 
     pub(super) fn broker(&self) -> Option<&Broker> {
         self.broker.get()
+    }
+
+    /// Whether the host's services may be announced once more.
+    pub(super) fn may_announce(&self) -> bool {
+        self.announced.fetch_add(1, Ordering::Relaxed) < MOST_ANNOUNCED
+    }
+
+    pub(super) fn closing(&self) -> &CancellationToken {
+        &self.closing
+    }
+
+    /// Nobody is left to answer.
+    pub fn close(&self) {
+        self.closing.cancel();
     }
 
     /// Lets `activation` in, before its `Init`.

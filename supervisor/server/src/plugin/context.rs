@@ -1,12 +1,14 @@
 //! What all drivers share.
 
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use outboard_core::lifecycle::Policy;
 use outboard_jail::{Containment, Launcher};
+use tokio::sync::Semaphore;
 
 use super::instance::InstanceSpec;
 use super::snapshot::Routes;
@@ -15,6 +17,9 @@ use crate::callback::Site;
 use crate::dirs::Dirs;
 use crate::environment::Environment;
 
+/// Plugins that start at the same time, for each core.
+const STARTS_PER_CORE: usize = 2;
+
 /// What is given to every driver, and never changes.
 pub struct Context {
     pub launcher: Launcher,
@@ -22,6 +27,8 @@ pub struct Context {
     pub dirs: Dirs,
     pub environment: Environment,
     pub routes: Arc<Routes>,
+    /// How many starts may be under way at once: more would only slow each other down.
+    pub(super) starts: Arc<Semaphore>,
     current: ArcSwap<Current>,
     names: Mutex<BTreeMap<String, String>>,
 }
@@ -56,8 +63,17 @@ impl Context {
         current: Current,
     ) -> Arc<Self> {
         let current = ArcSwap::from_pointee(current);
-        let names = Mutex::default();
-        Arc::new(Self { launcher, containment, dirs, environment, routes, current, names })
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        Arc::new(Self {
+            launcher,
+            containment,
+            dirs,
+            environment,
+            routes,
+            starts: Arc::new(Semaphore::new(STARTS_PER_CORE * cores)),
+            current,
+            names: Mutex::default(),
+        })
     }
 
     pub fn reload(&self, current: Current) {

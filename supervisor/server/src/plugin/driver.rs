@@ -31,6 +31,8 @@ pub(super) enum Command {
     Wish(Event, oneshot::Sender<u64>),
     /// The directory or the configuration changed.
     Update(Box<Unit>),
+    /// Something that an operator should know.
+    Note(String),
 }
 
 /// What became of something under way.
@@ -42,6 +44,12 @@ pub(super) enum News {
     Reconfigured(Vec<(InstanceSpec, Verdict)>),
     Drained,
     Exited(Exit),
+}
+
+/// What a driver takes over.
+#[derive(Debug)]
+struct Upgrade {
+    active: Vec<String>,
 }
 
 /// An instance, and what its last `Init` came to.
@@ -57,13 +65,14 @@ struct Driver {
     machine: Lifecycle,
     since: SystemTime,
     number: u64,
-    spawned: Instant,
     /// Cancels the start under way.
     starting: Option<CancellationToken>,
     generation: Option<Arc<Generation>>,
     loaded: Option<wire::LoadResponse>,
     placed: Vec<Placed>,
     has_served: bool,
+    /// Set in one that is to take over from another: what serves there must serve here.
+    upgrade: Option<Upgrade>,
     status: Status,
     commands: mpsc::UnboundedReceiver<Command>,
     news: mpsc::UnboundedReceiver<(u64, News)>,
@@ -99,6 +108,7 @@ impl Driver {
                 let _ = answer.send(failures);
             }
             Command::Update(unit) => self.update(*unit),
+            Command::Note(message) => self.status.error = Some(message),
         }
     }
 
@@ -111,9 +121,9 @@ impl Driver {
             News::Started(result) => self.started(result),
             News::Loaded(result) => self.has_loaded(result),
             News::Initialised(placed) => {
-                self.placed =
-                    placed.into_iter().map(|(spec, verdict)| Placed { spec, verdict }).collect();
-                self.step(Event::Initialised);
+                let placed = placed.into_iter();
+                self.placed = placed.map(|(spec, verdict)| Placed { spec, verdict }).collect();
+                self.initialised();
             }
             News::Reconfigured(placed) => self.reconfigured(placed),
             News::Drained => self.step(Event::Drained),
@@ -155,7 +165,6 @@ impl Driver {
 
     fn spawn(&mut self) {
         self.number += 1;
-        self.spawned = Instant::now();
         let cancel = CancellationToken::new();
         self.starting = Some(cancel.clone());
         let reports = self.reports();
@@ -255,7 +264,26 @@ impl Driver {
             .collect()
     }
 
+    /// An upgrade that would lose an instance is none.
+    fn initialised(&mut self) {
+        let active = self.upgrade.as_ref().map_or(&[][..], |upgrade| &upgrade.active);
+        let lost = self.placed.iter().find_map(|placed| match &placed.verdict {
+            Err(problems) if active.contains(&placed.spec.name) => {
+                Some(format!("instance {:?}: {}", placed.spec.name, problems.join("; ")))
+            }
+            Ok(_) | Err(_) => None,
+        });
+        match lost {
+            Some(message) => {
+                self.fail(message);
+                self.step(Event::InitFailed);
+            }
+            None => self.step(Event::Initialised),
+        }
+    }
+
     fn publish(&mut self) {
+        self.upgrade = None;
         self.serving();
         let Some(generation) = &self.generation else { return };
         for placed in &self.placed {
@@ -278,9 +306,9 @@ impl Driver {
     }
 
     fn serving(&mut self) {
-        let took = self.spawned.elapsed();
+        let took = self.generation.as_ref().map(|live| live.began.elapsed());
         self.has_served = true;
-        self.status.start_time = Some(took);
+        self.status.start_time = took;
         self.status.error = None;
         let pid = self.generation.as_ref().map(|generation| generation.process.pid());
         tracing::info!(plugin = self.unit.key, pid, ?took, "plugin serves");
@@ -316,11 +344,11 @@ impl Driver {
 
     fn exited(&mut self, exit: Exit) {
         if !matches!(self.machine.state(), State::Draining { .. } | State::Stopping { .. }) {
-            self.fail(format!(
-                "{}; see `outboard plugin logs {}`",
-                tasks::describe(exit),
-                self.unit.key
-            ));
+            let last_words = self.generation.as_ref().and_then(|it| it.process.last_words().pop());
+            let last_words =
+                last_words.map(|line| format!(", saying {line:?}")).unwrap_or_default();
+            let (exit, key) = (tasks::describe(exit), &self.unit.key);
+            self.fail(format!("{exit}{last_words}; see `outboard plugin logs {key}`"));
         }
         self.step(Event::Exited);
     }

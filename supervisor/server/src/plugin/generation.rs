@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use outboard_core::manifest;
@@ -35,6 +35,7 @@ const LONGEST_HOST_ADDRESS: usize = 100;
 /// A connected process, and everything of the host's that belongs to it.
 pub(super) struct Generation {
     pub(super) number: u64,
+    pub(super) began: Instant,
     pub(super) process: Process,
     pub(super) room: Arc<Room>,
     call_timeout: Duration,
@@ -71,6 +72,12 @@ pub(super) enum Loaded {
     Foreign,
 }
 
+impl Drop for Generation {
+    fn drop(&mut self) {
+        self.room.close();
+    }
+}
+
 impl Generation {
     /// From a fresh directory to a healthy connection. Dropping the future leaves nothing behind.
     pub(super) async fn start(
@@ -79,7 +86,8 @@ impl Generation {
         number: u64,
         log: &Arc<PluginLog>,
     ) -> Result<Self, Failure> {
-        let name = installed.name();
+        let (name, began) = (installed.name(), Instant::now());
+        warn_of_root(installed);
         let dir = context.dirs.generation(installed.user).map_err(Failure::passing)?;
         let door = Listener::bind_unix(dir.path(), "host").map_err(Failure::passing)?;
         let Address::Unix(socket) = door.address() else {
@@ -89,7 +97,7 @@ impl Generation {
         let launch = launch(context, installed, &dir, socket)?;
         let output = Arc::new(LogOutput::new(log.clone()));
         let process = Process::start(&context.launcher, launch, output).await.map_err(|error| {
-            Failure { is_permanent: error.is_permanent(), message: error.to_string() }
+            Failure { is_permanent: error.is_permanent(), message: error.cause.to_string() }
         })?;
         if let Err(error) = process.check_health().await {
             process.kill().await;
@@ -107,6 +115,7 @@ impl Generation {
         let settings = context.settings();
         Ok(Self {
             number,
+            began,
             process,
             room,
             call_timeout: installed.manifest.call_timeout.unwrap_or(settings.call_timeout),
@@ -249,6 +258,14 @@ impl Generation {
             Ok(answer) => answer.map(tonic::Response::into_inner),
             Err(_) => Err(Status::deadline_exceeded("no answer in time")),
         }
+    }
+}
+
+/// A plugin that runs as root can do what the supervisor can.
+fn warn_of_root(installed: &Installed) {
+    if installed.user.is_none() && nix::unistd::geteuid().is_root() {
+        let plugin = installed.name();
+        tracing::warn!(plugin, "runs as root; name another with `user` in its [[plugin]] entry");
     }
 }
 

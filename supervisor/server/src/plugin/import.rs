@@ -61,6 +61,16 @@ pub struct Source {
     pub files: Vec<PathBuf>,
 }
 
+impl Source {
+    /// Tells it from others: many lone files share one directory.
+    fn key(&self) -> PathBuf {
+        match self.files.as_slice() {
+            [only] => self.root.join(clean(only)),
+            _ => self.root.clone(),
+        }
+    }
+}
+
 impl Store {
     /// Opens the store and clears what an interrupted import left.
     pub fn open(root: PathBuf) -> Result<Self, ImportError> {
@@ -80,18 +90,20 @@ impl Store {
     pub fn import(&mut self, source: &Source) -> Result<Imported, ImportError> {
         let files = list(source)?;
         let stamps = stamps(&files)?;
-        if let Some(hash) = self.seen.hash_of(&source.root, &stamps) {
+        if let Some(hash) = self.seen.hash_of(&source.key(), &stamps) {
             let dir = self.root.join(hash);
             if dir.is_dir() {
                 return Ok(Imported { hash: hash.to_owned(), dir });
             }
         }
         let imported = self.copy(&files, &stamps)?;
-        self.seen.remember(&source.root, stamps, &imported.hash);
-        self.seen
-            .save()
-            .map_err(|source| ImportError::Store { path: self.root.clone(), source })?;
+        self.seen.remember(&source.key(), stamps, &imported.hash);
         Ok(imported)
+    }
+
+    /// Writes down what was imported from where, for the next start of the supervisor.
+    pub fn save(&self) -> Result<(), ImportError> {
+        self.seen.save().map_err(|source| ImportError::Store { path: self.root.clone(), source })
     }
 
     /// Removes the copies that no source has had as its newest or the one before.

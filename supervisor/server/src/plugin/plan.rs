@@ -48,6 +48,9 @@ pub fn plan(
             is_enabled,
         }));
     }
+    if let Err(error) = store.save() {
+        tracing::warn!(%error, "the next start of the supervisor reads all plugins again");
+    }
     Ok(units)
 }
 

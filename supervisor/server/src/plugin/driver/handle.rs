@@ -1,12 +1,12 @@
 //! A driver, as everybody else sees it.
 
-use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use outboard_core::lifecycle::{Event, Lifecycle, State};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Command, Driver};
+use super::{Command, Driver, Upgrade};
 use crate::plugin::context::Context;
 use crate::plugin::log::PluginLog;
 use crate::plugin::status::Status;
@@ -16,6 +16,8 @@ use crate::task;
 /// Tells one driver what is wanted, and what it has come to.
 pub(crate) struct Handle {
     plugin: String,
+    /// What the driver was last told to run.
+    known: Mutex<Unit>,
     commands: mpsc::UnboundedSender<Command>,
     status: watch::Receiver<Status>,
     log: Arc<PluginLog>,
@@ -35,25 +37,43 @@ impl Handle {
     /// Begins to drive `unit`. It is not started before somebody asks for it.
     pub(crate) fn new(context: Arc<Context>, unit: Unit) -> Self {
         let log = PluginLog::new(unit.key.clone());
+        Self::with(context, unit, log, 0, None)
+    }
+
+    /// Begins to drive `unit` beside `self`, which serves until the new one can take over.
+    pub(crate) fn successor(&self, context: Arc<Context>, unit: Unit) -> Self {
+        let status = self.status();
+        let active = status.instances.into_iter().filter(|instance| instance.activation.is_some());
+        let upgrade = Upgrade { active: active.map(|instance| instance.name).collect() };
+        Self::with(context, unit, self.log.clone(), status.generation, Some(upgrade))
+    }
+
+    fn with(
+        context: Arc<Context>,
+        unit: Unit,
+        log: Arc<PluginLog>,
+        number: u64,
+        upgrade: Option<Upgrade>,
+    ) -> Self {
         let machine = Lifecycle::new(context.settings().policy);
         let status = Status::new(unit.key.clone(), unit.hash().to_owned());
         let (published, status_receiver) = watch::channel(status.clone());
         let (commands, command_receiver) = mpsc::unbounded_channel();
         let (sender, news) = mpsc::unbounded_channel();
-        let plugin = unit.plugin.clone();
+        let (plugin, known) = (unit.plugin.clone(), Mutex::new(unit.clone()));
         let driver = Driver {
             context,
             unit,
             log: log.clone(),
             machine,
             since: SystemTime::now(),
-            number: 0,
-            spawned: Instant::now(),
+            number,
             starting: None,
             generation: None,
             loaded: None,
             placed: Vec::new(),
             has_served: false,
+            upgrade,
             status,
             commands: command_receiver,
             news,
@@ -61,7 +81,7 @@ impl Handle {
             published,
         };
         let task = task::spawn("driver of a plugin", driver.run());
-        Self { plugin, commands, status: status_receiver, log, _driver: task }
+        Self { plugin, known, commands, status: status_receiver, log, _driver: task }
     }
 
     /// The plugin as it was found, which its parts share.
@@ -77,7 +97,19 @@ impl Handle {
         &self.log
     }
 
+    /// Whether a process started for `unit` would not be as the one that serves now.
+    pub(crate) fn needs_upgrade(&self, unit: &Unit) -> bool {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        unit.is_enabled && self.status().state == State::Serving && !known.starts_like(unit)
+    }
+
+    pub(crate) fn note(&self, message: String) {
+        // A driver ends only with its handle.
+        let _ = self.commands.send(Command::Note(message));
+    }
+
     pub(crate) fn update(&self, unit: Unit) {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = unit.clone();
         // A driver ends only with its handle.
         let _ = self.commands.send(Command::Update(Box::new(unit)));
     }

@@ -1,7 +1,9 @@
 //! What a driver has under way. Each task is bounded in time by itself and ends in one piece of news.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use outboard_jail::Exit;
 use outboard_proto::plugin::v1 as wire;
 use tokio::sync::mpsc;
@@ -15,6 +17,9 @@ use crate::plugin::log::PluginLog;
 use crate::plugin::snapshot::Activation;
 use crate::plugin::unit::Installed;
 use crate::task;
+
+/// How long a start may keep others waiting.
+const TURN: Duration = Duration::from_millis(500);
 
 /// Where news of one generation go.
 #[derive(Clone)]
@@ -44,7 +49,17 @@ pub(super) fn start(
     let number = reports.number;
     let starting = async move {
         let installed = installed.map_err(|message| Failure { message, is_permanent: true })?;
-        Generation::start(&context, &installed, number, &log).await.map(Arc::new)
+        let turn = context.starts.clone().acquire_owned().await;
+        let mut starting = Box::pin(
+            Generation::start(&context, &installed, number, &log).map(|it| it.map(Arc::new)),
+        );
+        let quick = tokio::time::timeout(TURN, &mut starting).await;
+        // A plugin that is slow to start must not hold up the others.
+        drop(turn);
+        match quick {
+            Ok(result) => result,
+            Err(_) => starting.await,
+        }
     };
     task::spawn("start of a plugin", async move {
         let aborted = Failure { message: "aborted".to_owned(), is_permanent: false };

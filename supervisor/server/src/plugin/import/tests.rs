@@ -76,6 +76,18 @@ fn untouched_files_are_not_read_again() {
 }
 
 #[test]
+fn lone_files_of_one_directory_do_not_forget_each_other() {
+    let mut bench = bench();
+    let mut import = |file: &str| {
+        let source = Source { root: bench.plugin.clone(), files: vec![PathBuf::from(file)] };
+        bench.store.import(&source).unwrap()
+    };
+    let copies = [import("main"), import("lib/words")];
+    bench.store.collect(&[]).unwrap();
+    assert!(copies.iter().all(|copy| copy.dir.is_dir()));
+}
+
+#[test]
 fn a_link_inside_is_followed_and_one_that_leaves_is_refused() {
     let mut bench = bench();
     symlink("lib/words", bench.plugin.join("alias")).unwrap();
