@@ -382,8 +382,8 @@ fn plans() -> impl Strategy<Value = Plan> {
 }
 
 fn limits() -> impl Strategy<Value = Limits> {
-    let queue = prop_oneof![Just(1_usize), Just(10_000), Just(1024 * 1024)];
-    let message = prop_oneof![Just(1_usize), Just(20_000), Just(128 * 1024)];
+    let queue = prop_oneof![Just(0_usize), Just(10_000), Just(1024 * 1024)];
+    let message = prop_oneof![Just(0_usize), Just(20_000), Just(128 * 1024)];
     let window = prop_oneof![Just(0_u32), Just(100_000), Just(256 * 1024)];
     (queue, message, window, 0_u32..200_000).prop_map(
         |(queue_bytes, message_bytes, window_bytes, growth_bytes)| Limits {

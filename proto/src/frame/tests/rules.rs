@@ -376,6 +376,20 @@ fn a_reset_drops_the_data_that_waits() {
 }
 
 #[test]
+fn data_that_nobody_wants_any_more_is_not_sent() {
+    let (mut host, mut plugin) = two_open();
+    for id in [1, 2] {
+        plugin.respond(id, response("", false)).unwrap();
+        plugin.send(id, &mut Bytes::from(vec![b'x'; 60_000]), false).unwrap();
+    }
+    host.reset(1, ResetCode::Cancelled, "");
+    carry(&mut host, &mut plugin);
+    let is_data = |(id, kind): (u64, Wire)| matches!(kind, Wire::Data(_)).then_some(id);
+    let ids: Vec<u64> = sent(&mut plugin).into_iter().filter_map(is_data).collect();
+    assert_eq!(ids, [2]);
+}
+
+#[test]
 fn go_away_of_a_plugin_gives_back_what_it_has_not_taken_up() {
     let (mut host, mut plugin) = two_open();
     plugin.go_away("upgrade");
