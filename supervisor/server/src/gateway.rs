@@ -56,17 +56,24 @@ pub struct Gateway {
     listener: TcpListener,
     settings: Settings,
     head_timeout: Duration,
+    body_memory: usize,
 }
 
 /// How many clients may wait to be accepted. The kernel cuts it to `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+const BODY_MEMORY: usize = 512 << 20;
 
 impl Gateway {
     /// Takes the address. Needs a tokio runtime to be running.
     pub fn bind(settings: Settings) -> Result<Self, BindError> {
         match listener(settings.listen) {
-            Ok(listener) => Ok(Self { listener, settings, head_timeout: HEAD_TIMEOUT }),
+            Ok(listener) => Ok(Self {
+                listener,
+                settings,
+                head_timeout: HEAD_TIMEOUT,
+                body_memory: BODY_MEMORY,
+            }),
             Err(error) => Err(BindError { address: settings.listen, error }),
         }
     }
@@ -81,6 +88,13 @@ impl Gateway {
     #[must_use]
     pub fn with_head_timeout(self, head_timeout: Duration) -> Self {
         Self { head_timeout, ..self }
+    }
+
+    /// Most that the bodies of all requests together may take, in bytes; what comes beyond is answered with
+    /// 503. Default: 512 MiB.
+    #[must_use]
+    pub fn with_body_memory(self, body_memory: usize) -> Self {
+        Self { body_memory, ..self }
     }
 
     /// Answers requests until `shutdown` is ready; then accepts no more, lets the requests that are being

@@ -10,6 +10,7 @@ mod log;
 mod output;
 mod plan;
 mod program;
+mod rate;
 mod secrets;
 mod seen;
 pub mod snapshot;

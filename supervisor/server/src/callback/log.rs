@@ -1,15 +1,14 @@
 //! `outboard.host.v1.Log`: log lines without a detour through stderr.
 
-use std::sync::PoisonError;
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 use outboard_proto::host::v1 as wire;
 use outboard_proto::host::v1::log_server::Log;
 use tonic::{Request, Response, Status};
 use tracing::Level;
 
+use super::Caller;
 use super::room::activation;
-use super::{Caller, Room};
 use crate::plugin::LogEntry;
 
 /// Longest message and longest value of a field, in bytes.
@@ -35,19 +34,11 @@ impl Log for Caller {
         }
         let mut dropped = 0;
         for record in records {
-            if self.0.may_log() {
-                self.0.log.write(entry(record, &instance));
-            } else {
+            if !self.0.log.write(entry(record, &instance)) {
                 dropped += 1;
             }
         }
         Ok(Response::new(wire::WriteResponse { dropped }))
-    }
-}
-
-impl Room {
-    fn may_log(&self) -> bool {
-        self.rate.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now())
     }
 }
 
@@ -85,46 +76,9 @@ fn cut(mut text: String, longest: usize) -> String {
     text
 }
 
-/// A token bucket: `rate` lines a second, and as many at once.
-#[derive(Debug)]
-pub(super) struct Bucket {
-    rate: f64,
-    tokens: f64,
-    filled: Option<Instant>,
-}
-
-impl Bucket {
-    pub(super) fn new(rate: u32) -> Self {
-        Self { rate: rate.into(), tokens: rate.into(), filled: None }
-    }
-
-    pub(super) fn take(&mut self, now: Instant) -> bool {
-        let since = self.filled.map_or(0.0, |at| now.saturating_duration_since(at).as_secs_f64());
-        self.filled = Some(now);
-        self.tokens = (self.tokens + since * self.rate).min(self.rate);
-        let is_there = self.tokens >= 1.0;
-        if is_there {
-            self.tokens -= 1.0;
-        }
-        is_there
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-
-    #[test]
-    fn a_burst_is_cut_and_time_makes_room_again() {
-        let start = Instant::now();
-        let mut bucket = Bucket::new(10);
-        let taken = (0..25).filter(|_| bucket.take(start)).count();
-        assert_eq!(taken, 10);
-        assert!(bucket.take(start + Duration::from_millis(100)));
-        assert!(!bucket.take(start + Duration::from_millis(100)));
-    }
 
     #[test]
     fn long_text_is_cut_between_characters() {

@@ -24,7 +24,7 @@ pub struct Site {
     pub prefix: String,
     /// Where clients reach the gateway, without a final slash. `None`: the operator has not said.
     pub external_url: Option<String>,
-    /// Lines a second that a plugin may write through [`super::log`].
+    /// Lines a second that a plugin may log, in whatever way.
     pub log_rate: u32,
 }
 
@@ -45,7 +45,6 @@ pub struct Room {
     generation: u64,
     pub(super) site: Arc<Site>,
     pub(super) log: Arc<PluginLog>,
-    pub(super) rate: Mutex<super::log::Bucket>,
     routes: Arc<Routes>,
     broker: OnceLock<Broker>,
     /// How often the host's services were announced over the broker; each has a socket of its own.
@@ -81,13 +80,11 @@ impl Room {
         log: Arc<PluginLog>,
         routes: Arc<Routes>,
     ) -> Arc<Self> {
-        let rate = Mutex::new(super::log::Bucket::new(site.log_rate));
         Arc::new(Self {
             plugin,
             generation,
             site,
             log,
-            rate,
             routes,
             broker: OnceLock::new(),
             announced: AtomicU32::new(0),

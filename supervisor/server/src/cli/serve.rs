@@ -57,10 +57,11 @@ fn write(plugins: &[admin::Plugin], containment: &str) -> io::Result<()> {
             output::plain(&plugin.version),
             plugin.state().as_str_name().trim_start_matches("STATE_").to_lowercase(),
             started(plugin),
-            details(plugin),
+            endpoints(plugin),
         ]);
     }
     output::write_table(&table)?;
+    plugins.iter().try_for_each(write_troubles)?;
     output::line(&format!("\ncontainment: {containment}"))?;
     match example(plugins) {
         Some(url) => output::line(&format!("try: curl {url}")),
@@ -75,24 +76,28 @@ fn started(plugin: &admin::Plugin) -> String {
     }
 }
 
-/// Its endpoints, or what keeps it from having any, a line each.
-fn details(plugin: &admin::Plugin) -> String {
-    let mut lines = Vec::new();
+/// Its endpoints, a line each.
+fn endpoints(plugin: &admin::Plugin) -> String {
+    let endpoints = plugin.instances.iter().flat_map(|instance| &instance.endpoints);
+    let lines = endpoints.map(|it| output::plain(&format!("{:6} {}", it.method, it.url)));
+    let lines: Vec<_> = lines.collect();
+    if lines.is_empty() { "-".to_owned() } else { lines.join("\n") }
+}
+
+/// What keeps a plugin from serving all that it should, below the table, where there is room.
+fn write_troubles(plugin: &admin::Plugin) -> io::Result<()> {
     if !plugin.error.is_empty() {
-        lines.push(output::plain(&plugin.error));
+        output::line("")?;
+        output::line(&output::plain(&format!("{}: {}", plugin.name, plugin.error)))?;
     }
     for instance in &plugin.instances {
-        let problems = instance.problems.iter();
-        lines.extend(
-            problems.map(|problem| format!("{}: {}", instance.name, output::plain(problem))),
-        );
-        let endpoints = instance.endpoints.iter();
-        lines.extend(endpoints.map(|it| output::plain(&format!("{:6} {}", it.method, it.url))));
+        for problem in &instance.problems {
+            let (plugin, instance) = (&plugin.name, &instance.name);
+            output::line("")?;
+            output::line(&output::plain(&format!("{plugin}, instance {instance}: {problem}")))?;
+        }
     }
-    if lines.is_empty() && plugin.foreign {
-        lines.push("(foreign: no endpoints)".to_owned());
-    }
-    lines.join("\n")
+    Ok(())
 }
 
 /// A URL that answers as it stands: GET, and nothing to fill in but names.

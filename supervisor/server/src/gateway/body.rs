@@ -1,33 +1,89 @@
 //! The whole body of a request, or the reason why there is none.
+//!
+//! All bodies that are held at a time share one bound: a single one may be small, and ten thousand clients
+//! may each send one.
+
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::respond::Refusal;
 
+/// Room for the bodies of all requests together, in bytes.
+#[derive(Debug, Clone)]
+pub(super) struct Room(Arc<Semaphore>);
+
+/// A body and the room it takes, which is free again when this is dropped.
+#[derive(Debug)]
+pub(super) struct Whole {
+    pub bytes: Bytes,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl Room {
+    pub(super) fn new(bytes: usize) -> Self {
+        Self(Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS))))
+    }
+
+    /// Nobody waits for room: those who have it may be waiting for their clients.
+    fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
+        let bytes = u32::try_from(bytes).map_err(|_| Refusal::Busy)?;
+        self.0.clone().try_acquire_many_owned(bytes).map_err(|_| Refusal::Busy)
+    }
+}
+
 /// Reads `body` to its end. One that says it is too long is not read at all, so that a client which waits for
 /// `100 Continue` sends nothing in vain; one that does not say is counted.
-pub(super) async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
-    let too_large = || Refusal::BodyTooLarge { limit };
+pub(super) async fn collect(mut body: Incoming, limit: usize, room: &Room) -> Result<Whole, Refusal> {
     if usize::try_from(body.size_hint().lower()).map_or(true, |length| length > limit) {
-        return Err(too_large());
+        return Err(Refusal::BodyTooLarge { limit });
     }
-    let Some(first) = next(&mut body).await? else { return Ok(Bytes::new()) };
-    if first.len() > limit {
-        return Err(too_large());
-    }
-    let Some(second) = next(&mut body).await? else { return Ok(first) };
-    let mut whole = BytesMut::from(&first[..]);
-    let mut more = Some(second);
-    while let Some(data) = more {
-        if data.len() > limit - whole.len() {
-            return Err(too_large());
+    let mut whole = Collected::default();
+    while let Some(data) = next(&mut body).await? {
+        if data.len() > limit - whole.length() {
+            return Err(Refusal::BodyTooLarge { limit });
         }
-        whole.extend_from_slice(&data);
-        more = next(&mut body).await?;
+        let place = room.take(data.len())?;
+        whole.add(data, place);
     }
     Ok(whole.freeze())
+}
+
+/// Pieces put together. Most bodies are one piece, which is not copied.
+#[derive(Default)]
+struct Collected {
+    first: Bytes,
+    all: BytesMut,
+    place: Option<OwnedSemaphorePermit>,
+}
+
+impl Collected {
+    fn length(&self) -> usize {
+        self.first.len().max(self.all.len())
+    }
+
+    fn add(&mut self, data: Bytes, place: OwnedSemaphorePermit) {
+        match &mut self.place {
+            Some(taken) => taken.merge(place),
+            None => self.place = Some(place),
+        }
+        if self.first.is_empty() {
+            self.first = data;
+            return;
+        }
+        if self.all.is_empty() {
+            self.all.extend_from_slice(&self.first);
+        }
+        self.all.extend_from_slice(&data);
+    }
+
+    fn freeze(self) -> Whole {
+        let bytes = if self.all.is_empty() { self.first } else { self.all.freeze() };
+        Whole { bytes, _place: self.place }
+    }
 }
 
 /// The next piece that is not empty. Trailers are dropped: a plain call has no place for them.

@@ -20,7 +20,7 @@ const MAX_CONTEXT_BYTES: usize = 64 << 10;
 pub(super) struct Chain<'a> {
     pub activation: &'a Activation,
     pub request: wire::Request,
-    pub body: Bytes,
+    pub body: &'a Bytes,
     pub deadline: Instant,
 }
 
@@ -131,11 +131,13 @@ impl Chain<'_> {
     }
 
     fn log(&self, problem: &str) {
+        let Some(held_back) = self.activation.may_complain() else { return };
         tracing::warn!(
             plugin = self.activation.plugin(),
             instance = self.activation.instance(),
             request_id = self.request.request_id,
             problem,
+            held_back,
             "a plugin did not answer a request as it should"
         );
     }

@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use outboard_core::route::{Matches, Method, Path, Segment};
 use tokio::time::Instant;
 
+use super::body::Room;
 use super::chain::Chain;
 use super::respond::{self, Refusal, Reply};
 use super::{Limits, body, head};
@@ -23,6 +24,7 @@ pub(super) struct Door {
     pub prefix: String,
     pub routes: Arc<Routes>,
     pub limits: Arc<ArcSwap<Limits>>,
+    pub bodies: Room,
 }
 
 impl Door {
@@ -77,10 +79,10 @@ impl Door {
             return Err(Refusal::NotFound);
         }
         let (limit, deadline) = bounds(&limits, &steps, started);
-        let body = tokio::time::timeout_at(deadline, body::collect(body, limit))
+        let body = tokio::time::timeout_at(deadline, body::collect(body, limit, &self.bodies))
             .await
             .map_err(|_| Refusal::SlowBody)??;
-        let chain = Chain { activation: entered.activation(), request, body, deadline };
+        let chain = Chain { activation: entered.activation(), request, body: &body.bytes, deadline };
         chain.run(&steps, segments).await
     }
 

@@ -16,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::body::Room;
 use super::handle::Door;
 use super::respond::Reply;
 use super::wire::{self, Wire};
@@ -32,9 +33,10 @@ pub(super) async fn serve(
     shutdown: impl Future<Output = ()>,
     drain: Duration,
 ) -> usize {
-    let Gateway { listener, settings, head_timeout } = gateway;
+    let Gateway { listener, settings, head_timeout, body_memory } = gateway;
     let places = Arc::new(Semaphore::new(settings.max_connections));
-    let door = Arc::new(Door { prefix: settings.prefix.clone(), routes, limits });
+    let bodies = Room::new(body_memory);
+    let door = Arc::new(Door { prefix: settings.prefix.clone(), routes, limits, bodies });
     let server =
         Server { http: http(&settings, head_timeout), door, closing: CancellationToken::new() };
     let mut connections = JoinSet::new();

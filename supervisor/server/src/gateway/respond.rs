@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use outboard_core::route::Method;
@@ -26,10 +26,14 @@ pub(super) enum Refusal {
     UriTooLong {
         limit: usize,
     },
+    /// The bodies of other requests fill the room that there is for bodies.
+    Busy,
     /// CONNECT: this is no proxy.
     Tunnel,
     /// A step of the chain said FAIL, or we are wrong.
     Failed,
+    /// The plugin is being started again.
+    Away,
     /// The plugin is not reachable, or its answer is none.
     BadGateway,
     /// The plugin did not answer in time.
@@ -44,6 +48,7 @@ impl Refusal {
             Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UriTooLong { .. } => StatusCode::URI_TOO_LONG,
+            Self::Busy | Self::Away => StatusCode::SERVICE_UNAVAILABLE,
             Self::Tunnel => StatusCode::NOT_IMPLEMENTED,
             Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
             Self::BadGateway => StatusCode::BAD_GATEWAY,
@@ -80,7 +85,7 @@ impl Refusal {
 
     /// Whether more of the request may be on its way, so that the connection cannot be used again.
     fn leaves_body(&self) -> bool {
-        matches!(self, Self::BodyTooLarge { .. } | Self::SlowBody | Self::Tunnel)
+        matches!(self, Self::BodyTooLarge { .. } | Self::SlowBody | Self::Busy | Self::Tunnel)
     }
 
     pub(super) fn reply(&self) -> Reply {
@@ -90,6 +95,9 @@ impl Refusal {
         *reply.status_mut() = self.status();
         let headers = reply.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if self.status() == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
         if self.leaves_body() {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }

@@ -17,8 +17,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
-/// How long a client may take nothing of a response that is being sent.
+/// How long a client may take over so much of a response, so that one which takes a byte now and then does
+/// not keep its place for ever.
 const STALL: Duration = Duration::from_secs(30);
+const STALL_BYTES: usize = 64 << 10;
 /// How often it is looked whether the client is still there.
 const WATCH: Duration = Duration::from_millis(500);
 /// How long, and how much, is still read from a client that was refused while it was sending.
@@ -29,13 +31,15 @@ const LINGER_BYTES: usize = 16 << 20;
 #[derive(Debug)]
 pub(super) struct Wire {
     stream: Arc<TcpStream>,
-    /// Runs while the client takes nothing.
+    /// Runs from when the client is behind.
     stalled: Option<Pin<Box<Sleep>>>,
+    /// What the client took since then.
+    taken: usize,
 }
 
 impl Wire {
     pub(super) fn new(stream: Arc<TcpStream>) -> Self {
-        Self { stream, stalled: None }
+        Self { stream, stalled: None, taken: 0 }
     }
 
     fn poll_write_with(
@@ -54,11 +58,23 @@ impl Wire {
             match write(&self.stream) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 written => {
-                    self.stalled = None;
+                    self.took(*written.as_ref().unwrap_or(&0));
                     return Poll::Ready(written);
                 }
             }
         }
+    }
+
+    fn took(&mut self, bytes: usize) {
+        self.taken += bytes;
+        if self.taken >= STALL_BYTES {
+            self.caught_up();
+        }
+    }
+
+    fn caught_up(&mut self) {
+        self.stalled = None;
+        self.taken = 0;
     }
 
     fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -103,8 +119,10 @@ impl AsyncWrite for Wire {
         true
     }
 
+    /// A socket keeps nothing back; but that hyper asks means that it has nothing left to write either.
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(())) // a socket keeps nothing back
+        self.get_mut().caught_up();
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

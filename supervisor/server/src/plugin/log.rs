@@ -1,11 +1,14 @@
 //! What a plugin says: kept for `outboard plugin logs`, and passed on to the supervisor's own log.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Instant, SystemTime};
 
 use tokio::sync::broadcast;
 use tracing::Level;
+use tracing::field::display;
+
+use super::rate::Bucket;
 
 /// Lines kept for `outboard plugin logs`.
 const KEPT: usize = 1000;
@@ -22,49 +25,95 @@ pub struct LogEntry {
     pub fields: Vec<(String, String)>,
 }
 
-/// The newest lines of one plugin, over all its processes.
+/// The newest lines of one plugin, over all its processes and all the ways in which it logs.
 #[derive(Debug)]
 pub struct PluginLog {
     plugin: String,
-    kept: Mutex<VecDeque<LogEntry>>,
+    state: Mutex<State>,
     new: broadcast::Sender<LogEntry>,
 }
 
+#[derive(Debug)]
+struct State {
+    kept: VecDeque<LogEntry>,
+    bucket: Bucket,
+    /// Lines that came too fast since the last one that did not.
+    dropped: u64,
+}
+
 impl PluginLog {
-    pub fn new(plugin: String) -> Arc<Self> {
+    /// Takes `rate` lines a second in the long run, and as many at once.
+    pub fn new(plugin: String, rate: u32) -> Arc<Self> {
         let (new, _) = broadcast::channel(BACKLOG);
-        Arc::new(Self { plugin, kept: Mutex::default(), new })
+        let state = State { kept: VecDeque::new(), bucket: Bucket::new(rate), dropped: 0 };
+        Arc::new(Self { plugin, state: Mutex::new(state), new })
     }
 
-    pub fn write(&self, entry: LogEntry) {
-        self.pass_on(&entry);
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() == KEPT {
-            kept.pop_front();
+    /// False: it came too fast and was dropped. The next line that is not dropped is preceded by the count.
+    pub fn write(&self, entry: LogEntry) -> bool {
+        self.write_at(Instant::now(), entry)
+    }
+
+    fn write_at(&self, now: Instant, entry: LogEntry) -> bool {
+        let mut state = self.state();
+        if !state.bucket.take(now) {
+            state.dropped += 1;
+            return false;
         }
-        kept.push_back(entry.clone());
-        // Under the lock, so that `tail` neither misses nor repeats a line. Nobody listening is fine.
-        let _ = self.new.send(entry);
+        let dropped = std::mem::take(&mut state.dropped);
+        if dropped > 0 {
+            self.keep(&mut state, gap(dropped));
+        }
+        self.keep(&mut state, entry);
+        true
+    }
+
+    /// Lines that were dropped before they came here.
+    pub fn lost(&self, count: u64) {
+        self.keep(&mut self.state(), gap(count));
     }
 
     /// The newest `count` lines, and every line after them.
     pub fn tail(&self, count: usize) -> (Vec<LogEntry>, broadcast::Receiver<LogEntry>) {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let skipped = kept.len().saturating_sub(count);
-        (kept.iter().skip(skipped).cloned().collect(), self.new.subscribe())
+        let state = self.state();
+        let skipped = state.kept.len().saturating_sub(count);
+        (state.kept.iter().skip(skipped).cloned().collect(), self.new.subscribe())
+    }
+
+    fn keep(&self, state: &mut State, entry: LogEntry) {
+        self.pass_on(&entry);
+        if state.kept.len() == KEPT {
+            state.kept.pop_front();
+        }
+        state.kept.push_back(entry.clone());
+        // Under the lock, so that `tail` neither misses nor repeats a line. Nobody listening is fine.
+        let _ = self.new.send(entry);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn pass_on(&self, entry: &LogEntry) {
         let plugin = self.plugin.as_str();
         let message = entry.message.as_str();
-        let fields = Fields(&entry.fields);
+        let fields = (!entry.fields.is_empty()).then(|| display(Fields(&entry.fields)));
         match entry.level {
-            Level::ERROR => tracing::error!(target: "plugin", plugin, %fields, "{message}"),
-            Level::WARN => tracing::warn!(target: "plugin", plugin, %fields, "{message}"),
-            Level::INFO => tracing::info!(target: "plugin", plugin, %fields, "{message}"),
-            Level::DEBUG => tracing::debug!(target: "plugin", plugin, %fields, "{message}"),
-            Level::TRACE => tracing::trace!(target: "plugin", plugin, %fields, "{message}"),
+            Level::ERROR => tracing::error!(target: "plugin", plugin, fields, "{message}"),
+            Level::WARN => tracing::warn!(target: "plugin", plugin, fields, "{message}"),
+            Level::INFO => tracing::info!(target: "plugin", plugin, fields, "{message}"),
+            Level::DEBUG => tracing::debug!(target: "plugin", plugin, fields, "{message}"),
+            Level::TRACE => tracing::trace!(target: "plugin", plugin, fields, "{message}"),
         }
+    }
+}
+
+fn gap(count: u64) -> LogEntry {
+    LogEntry {
+        time: SystemTime::now(),
+        level: Level::WARN,
+        message: format!("{count} lines are missing here: they came faster than log.plugin_rate"),
+        fields: Vec::new(),
     }
 }
 
@@ -89,17 +138,32 @@ mod tests {
         LogEntry { time: SystemTime::UNIX_EPOCH, level: Level::INFO, message, fields: Vec::new() }
     }
 
+    fn messages(entries: Vec<LogEntry>) -> Vec<String> {
+        entries.into_iter().map(|entry| entry.message).collect()
+    }
+
     #[test]
     fn the_newest_lines_are_kept_and_later_ones_follow_without_a_gap() {
-        let log = PluginLog::new("hello".to_owned());
+        let log = PluginLog::new("hello".to_owned(), 10_000);
         for n in 0..KEPT + 5 {
             log.write(entry(n.to_string()));
         }
         let (old, mut new) = log.tail(2);
         log.write(entry("later".to_owned()));
-        let old: Vec<_> = old.into_iter().map(|entry| entry.message).collect();
-        assert_eq!(old, ["1003", "1004"]);
+        assert_eq!(messages(old), ["1003", "1004"]);
         assert_eq!(new.try_recv().unwrap().message, "later");
         assert_eq!(log.tail(usize::MAX).0.len(), KEPT);
+    }
+
+    #[test]
+    fn lines_that_come_too_fast_are_counted_where_they_are_missing() {
+        let log = PluginLog::new("hello".to_owned(), 2);
+        let now = Instant::now();
+        let taken = (0..5).filter(|n| log.write_at(now, entry(n.to_string()))).count();
+        assert_eq!(taken, 2);
+        assert!(log.write_at(now + std::time::Duration::from_secs(1), entry("later".to_owned())));
+        let kept = messages(log.tail(10).0);
+        assert!(kept[2].starts_with("3 lines are missing"), "{kept:?}");
+        assert_eq!(kept[3], "later");
     }
 }

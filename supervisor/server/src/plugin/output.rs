@@ -46,12 +46,7 @@ impl Output for LogOutput {
     }
 
     fn dropped(&self, count: u64) {
-        self.log.write(LogEntry {
-            time: SystemTime::now(),
-            level: Level::WARN,
-            message: format!("{count} lines were left out; the plugin logs faster than its rate"),
-            fields: Vec::new(),
-        });
+        self.log.lost(count);
     }
 
     fn stdout(&self, bytes: &[u8]) {

@@ -36,7 +36,7 @@ pub(crate) enum Settled {
 impl Handle {
     /// Begins to drive `unit`. It is not started before somebody asks for it.
     pub(crate) fn new(context: Arc<Context>, unit: Unit) -> Self {
-        let log = PluginLog::new(unit.key.clone());
+        let log = PluginLog::new(unit.key.clone(), context.site().log_rate);
         Self::with(context, unit, log, 0, None)
     }
 
