@@ -23,6 +23,7 @@ const USAGE: &str = "cargo xtask COMMAND
   run [ARGS]    build everything, assemble the bundled plugins, and serve them on 127.0.0.1:4593;
                 ARGS go to `outboard serve`
   test [ARGS]   format, lints, and all tests, with all that they need; ARGS go to `cargo test`
+  prepare       builds what the tests run besides themselves; then `cargo test -p e2e` works alone
   tidy          the rules that no compiler checks
   bench         measure, and write bench/RESULTS.md";
 
@@ -43,6 +44,7 @@ fn dispatch(command: &str, rest: &[String]) -> Result<()> {
     match command {
         "run" => run::run(rest),
         "test" => test::test(rest),
+        "prepare" => test::prepare(),
         "tidy" => tidy::tidy(),
         "bench" => bench::bench(rest),
         "help" | "--help" | "-h" => {

@@ -25,6 +25,14 @@ pub(crate) fn test(arguments: &[String]) -> Result<()> {
     result
 }
 
+/// Puts everything where the tests look for it, so that `cargo test -p e2e` works by itself afterwards.
+pub(crate) fn prepare() -> Result<()> {
+    let mut steps = Steps::new();
+    let result = needs::go().and_then(|()| needs::python()).and_then(|()| build_peers(&mut steps));
+    eprintln!("{}", steps.summary());
+    result.map(|_| ())
+}
+
 fn all(steps: &mut Steps, arguments: &[String]) -> Result<()> {
     steps.step("format", || run(&mut cargo(&["fmt", "--all", "--check"])))?;
     steps.step("tidy", tidy::tidy)?;
@@ -35,29 +43,38 @@ fn all(steps: &mut Steps, arguments: &[String]) -> Result<()> {
         Some(postgres) => postgres.url(),
         None => env::var(POSTGRES_URL).context(POSTGRES_URL)?,
     };
-    let go = steps.step("Go peers", || golang::lint().and_then(|()| golang::build()))?;
+    steps.step("Go, its style", golang::lint)?;
     steps.step("clippy", || {
         run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
     })?;
     for name in PURE {
         steps.step("pure crates alone", || run(&mut cargo(&["check", "-p", name])))?;
     }
+    let peers = build_peers(steps)?;
+    steps.step("tests", || {
+        run(cargo(&["test", "--workspace"])
+            .args(arguments)
+            .env(POSTGRES_URL, url)
+            .env("OUTBOARD_TEST_BIN", peers.outboard)
+            .env("OUTBOARD_TEST_GO_BIN", peers.go)
+            .env("OUTBOARD_TEST_PLUGINS", peers.plugins))
+    })
+}
+
+/// What the end-to-end tests run.
+struct Peers {
+    outboard: PathBuf,
+    go: PathBuf,
+    plugins: PathBuf,
+}
+
+fn build_peers(steps: &mut Steps) -> Result<Peers> {
+    let go = steps.step("Go peers", golang::build)?;
     steps.step("programs", || run(&mut cargo(&["build", "--workspace", "--bins"])))?;
     let built = tree::target().join("debug");
-    let assembled = steps.step("bundled plugins", || {
-        let to = tree::target().join("test-plugins");
-        plugins::assemble(&to, &built)?;
-        Ok(to)
-    })?;
-    steps.step("tests", || {
-        let settings: [(&str, PathBuf); 4] = [
-            (POSTGRES_URL, url.into()),
-            ("OUTBOARD_TEST_BIN", built.join("outboard")),
-            ("OUTBOARD_TEST_GO_BIN", go),
-            ("OUTBOARD_TEST_PLUGINS", assembled),
-        ];
-        run(cargo(&["test", "--workspace"]).args(arguments).envs(settings))
-    })
+    let plugins = tree::target().join("test-plugins");
+    steps.step("bundled plugins", || plugins::assemble(&plugins, &built))?;
+    Ok(Peers { outboard: built.join("outboard"), go, plugins })
 }
 
 /// `None`: the caller brought a database.
