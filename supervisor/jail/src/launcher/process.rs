@@ -123,10 +123,11 @@ impl Server {
         }
     }
 
-    /// The supervisor is gone, and so the guards are ending their trees. Stays until they have,
-    /// for those that are killed meanwhile.
+    /// The supervisor is gone, and so the guards are ending their trees. Stays until they have, for
+    /// those that are killed meanwhile; whoever is left after the last guard belongs to nobody.
     fn outlast_guards(&mut self) {
         while self.reap() {
+            self.sweeping |= self.guards.is_empty();
             let _ = sys::poll([Some(self.ended.as_fd())], self.sweeping.then_some(SWEEP));
         }
     }
