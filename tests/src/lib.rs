@@ -8,5 +8,6 @@ pub mod lab;
 pub mod places;
 pub mod plugin;
 pub mod raw;
+pub mod supervisor;
 pub mod trials;
 pub mod wire;
