@@ -29,7 +29,10 @@ pub(super) fn table<const COLUMNS: usize>(headings: [&str; COLUMNS]) -> Table {
 
 /// Writes a table without the blanks that would only fill it up.
 pub(super) fn write_table(table: &Table) -> io::Result<()> {
-    table.to_string().lines().try_for_each(|row| line(row.trim()))
+    table
+        .to_string()
+        .lines()
+        .try_for_each(|row| line(row.strip_prefix(' ').unwrap_or(row).trim_end()))
 }
 
 /// How long ago something was, to one unit: `3m`, `2h`.

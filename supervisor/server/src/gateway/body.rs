@@ -37,7 +37,11 @@ impl Room {
 
 /// Reads `body` to its end. One that says it is too long is not read at all, so that a client which waits for
 /// `100 Continue` sends nothing in vain; one that does not say is counted.
-pub(super) async fn collect(mut body: Incoming, limit: usize, room: &Room) -> Result<Whole, Refusal> {
+pub(super) async fn collect(
+    mut body: Incoming,
+    limit: usize,
+    room: &Room,
+) -> Result<Whole, Refusal> {
     if usize::try_from(body.size_hint().lower()).map_or(true, |length| length > limit) {
         return Err(Refusal::BodyTooLarge { limit });
     }

@@ -22,6 +22,7 @@ pub(super) struct Chain<'a> {
     pub request: wire::Request,
     pub body: &'a Bytes,
     pub deadline: Instant,
+    pub prefix: &'a str,
 }
 
 /// What the steps so far have made.
@@ -60,7 +61,8 @@ impl Chain<'_> {
                 return Err(self.fault(endpoint, "the context is larger than 64 KiB"));
             }
         }
-        respond::reply(made.response.unwrap_or_default(), made.body).map_err(|error| {
+        let base_path = || format!("/{}/{}/", self.prefix, self.activation.instance());
+        respond::reply(made.response.unwrap_or_default(), made.body, base_path).map_err(|error| {
             self.log(&error.to_string());
             Refusal::BadGateway
         })

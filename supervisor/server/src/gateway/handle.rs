@@ -14,7 +14,7 @@ use super::body::Room;
 use super::chain::Chain;
 use super::respond::{self, Refusal, Reply};
 use super::{Limits, body, head};
-use crate::plugin::snapshot::Routes;
+use crate::plugin::snapshot::{Absent, Routes};
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -70,7 +70,10 @@ impl Door {
         let path = Path::parse(parts.uri.path().as_bytes())
             .map_err(|error| Refusal::Malformed(error.to_string().into()))?;
         let (instance, segments) = self.instance(&path).ok_or(Refusal::NotFound)?;
-        let entered = self.routes.enter(instance).ok_or(Refusal::NotFound)?;
+        let entered = self.routes.enter(instance).map_err(|absent| match absent {
+            Absent::Unknown => Refusal::NotFound,
+            Absent::Away => Refusal::Away,
+        })?;
         if parts.method == HttpMethod::OPTIONS {
             return options(entered.table().methods(segments));
         }
@@ -82,7 +85,8 @@ impl Door {
         let body = tokio::time::timeout_at(deadline, body::collect(body, limit, &self.bodies))
             .await
             .map_err(|_| Refusal::SlowBody)??;
-        let chain = Chain { activation: entered.activation(), request, body: &body.bytes, deadline };
+        let chain =
+            Chain { activation: entered.activation(), request, body: &body.bytes, deadline };
         chain.run(&steps, segments).await
     }
 

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{
+    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
+};
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use outboard_core::route::Method;
@@ -105,21 +107,34 @@ impl Refusal {
     }
 }
 
-/// A plugin's response as it may be sent, or what is wrong with it.
-pub(super) fn reply(response: wire::Response, body: Bytes) -> Result<Reply, ResponseError> {
+/// A plugin's response as it may be sent, or what is wrong with it. `base_path` is where its cookies belong.
+pub(super) fn reply(
+    response: wire::Response,
+    body: Bytes,
+    base_path: impl Fn() -> String,
+) -> Result<Reply, ResponseError> {
     let status = hygiene::status(response.status)?;
     let mut reply = Response::new(Full::default());
     *reply.status_mut() = StatusCode::from_u16(status).expect("200 to 599 are statuses");
+    let headers = reply.headers_mut();
     for header in response.headers {
         if hygiene::outgoing(&header.name, &header.value, body.len())? == Outgoing::Drop {
             continue;
         }
         let name = HeaderName::from_bytes(header.name.as_bytes());
         let name = name.map_err(|_| ResponseError::Name(header.name.clone()))?;
-        let value = HeaderValue::from_maybe_shared(header.value);
+        let value = if name == SET_COOKIE {
+            let Some(scoped) = hygiene::set_cookie(&header.value, &base_path()) else { continue };
+            scoped.into()
+        } else {
+            header.value
+        };
+        let value = HeaderValue::from_maybe_shared(value);
         let value = value.map_err(|_| ResponseError::Value(header.name.clone()))?;
-        reply.headers_mut().try_append(name, value).map_err(|_| ResponseError::Many)?;
+        headers.try_append(name, value).map_err(|_| ResponseError::Many)?;
     }
+    let sandbox = HeaderValue::from_static(hygiene::SANDBOX);
+    headers.try_append(CONTENT_SECURITY_POLICY, sandbox).map_err(|_| ResponseError::Many)?;
     if !hygiene::has_no_body(status) {
         *reply.body_mut() = Full::from(body);
     }
@@ -192,6 +207,6 @@ mod tests {
         let header =
             |number: u32| wire::Header { name: format!("x-{number}"), value: Bytes::new() };
         let response = wire::Response { status: 200, headers: (0..40_000).map(header).collect() };
-        assert_eq!(reply(response, Bytes::new()).unwrap_err(), ResponseError::Many);
+        assert_eq!(reply(response, Bytes::new(), String::new).unwrap_err(), ResponseError::Many);
     }
 }

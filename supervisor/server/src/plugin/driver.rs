@@ -311,6 +311,7 @@ impl Driver {
         self.status.start_time = took;
         self.status.error = None;
         let pid = self.generation.as_ref().map(|generation| generation.process.pid());
+        let took = took.unwrap_or_default();
         tracing::info!(plugin = self.unit.key, pid, ?took, "plugin serves");
     }
 

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use outboard_core::route::Table;
@@ -24,7 +25,18 @@ pub struct Activation {
     in_flight: AtomicUsize,
     is_retired: AtomicBool,
     drained: Notify,
+    complaints: Mutex<Complaints>,
 }
+
+/// How often it was logged that it did not answer as it should.
+#[derive(Debug, Default)]
+struct Complaints {
+    last: Option<Instant>,
+    held_back: u64,
+}
+
+/// Shortest time between two complaints: a plugin that is dead gets as many requests as one that lives.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(1);
 
 impl Activation {
     /// An activation that is reached through `channel`; nothing is routed to it yet.
@@ -37,6 +49,7 @@ impl Activation {
             in_flight: AtomicUsize::new(0),
             is_retired: AtomicBool::new(false),
             drained: Notify::new(),
+            complaints: Mutex::default(),
         }
     }
 
@@ -55,6 +68,18 @@ impl Activation {
     /// A client of its own for one request.
     pub(crate) fn http(&self) -> HttpClient<Channel> {
         self.http.clone()
+    }
+
+    /// Whether it may be logged now that it did not answer as it should, and then how often that was held back
+    /// since the last time.
+    pub(crate) fn may_complain(&self) -> Option<u64> {
+        let mut complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
+        if complaints.last.is_some_and(|last| last.elapsed() < COMPLAIN_EVERY) {
+            complaints.held_back += 1;
+            return None;
+        }
+        complaints.last = Some(Instant::now());
+        Some(std::mem::take(&mut complaints.held_back))
     }
 
     /// How many requests it is answering.
@@ -106,6 +131,8 @@ impl Activation {
 struct Served {
     activation: Arc<Activation>,
     table: Arc<Table>,
+    /// The activation has ended and another is expected soon.
+    is_away: bool,
 }
 
 /// All that is served at one moment, by instance name.
@@ -117,16 +144,20 @@ pub struct Snapshot {
 impl Snapshot {
     /// The activation and the endpoints of an instance.
     pub fn get(&self, instance: &str) -> Option<(&Arc<Activation>, &Arc<Table>)> {
-        self.instances.get(instance).map(|served| (&served.activation, &served.table))
+        let served = self.instances.get(instance).filter(|served| !served.is_away)?;
+        Some((&served.activation, &served.table))
     }
 
     /// The names of the instances that are served, in no order.
     pub fn instances(&self) -> impl Iterator<Item = &str> {
-        self.instances.keys().map(String::as_str)
+        let served = self.instances.iter().filter(|(_, served)| !served.is_away);
+        served.map(|(instance, _)| instance.as_str())
     }
 
-    fn serves(&self, activation: &str) -> Option<&Served> {
-        self.instances.values().find(|served| served.activation.id == activation)
+    /// The name of the instance that an activation serves, or served last.
+    fn instance_of(&self, activation: &str) -> Option<String> {
+        let served = self.instances.values().find(|served| served.activation.id == activation);
+        served.map(|served| served.activation.instance.clone())
     }
 }
 
@@ -146,7 +177,7 @@ impl Routes {
     /// Serves `activation` from now on, in the place of any other of its instance, which it gives back so that
     /// it can be drained.
     pub fn publish(&self, activation: Arc<Activation>, table: Table) -> Option<Arc<Activation>> {
-        let served = Served { activation, table: Arc::new(table) };
+        let served = Served { activation, table: Arc::new(table), is_away: false };
         let instance = served.activation.instance.clone();
         let replaced = self.change(|next| next.instances.insert(instance, served))?;
         replaced.activation.retire();
@@ -156,7 +187,7 @@ impl Routes {
     /// Changes the endpoints of `activation`. False if it is not, or no longer, the one that is served.
     pub fn update(&self, activation: &Arc<Activation>, table: Table) -> bool {
         self.change(|next| match next.instances.get_mut(&activation.instance) {
-            Some(served) if Arc::ptr_eq(&served.activation, activation) => {
+            Some(served) if !served.is_away && Arc::ptr_eq(&served.activation, activation) => {
                 served.table = Arc::new(table);
                 true
             }
@@ -164,15 +195,28 @@ impl Routes {
         })
     }
 
-    /// Stops serving the activation of this id, and gives it back so that it can be drained. Nothing if it is
-    /// not, or no longer, the one that is served.
+    /// Stops serving the activation of this id, and gives it back so that it can be drained; its instance is
+    /// unknown from now on (404). Nothing if it is not, or no longer, the one that is served.
     pub fn withdraw(&self, activation: &str) -> Option<Arc<Activation>> {
         let withdrawn = self.change(|next| {
-            let instance = next.serves(activation)?.activation.instance.clone();
+            let instance = next.instance_of(activation)?;
             next.instances.remove(&instance)
         })?;
         withdrawn.activation.retire();
         Some(withdrawn.activation)
+    }
+
+    /// As [`Self::withdraw`], but the instance is only away (503) until another activation is published or this
+    /// one is withdrawn: for a process that is lost and will be started again.
+    pub fn suspend(&self, activation: &str) -> Option<Arc<Activation>> {
+        let suspended = self.change(|next| {
+            let instance = next.instance_of(activation)?;
+            let served = next.instances.get_mut(&instance)?;
+            served.is_away = true;
+            Some(served.activation.clone())
+        })?;
+        suspended.retire();
+        Some(suspended)
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Snapshot) -> T) -> T {
@@ -184,15 +228,27 @@ impl Routes {
     }
 
     /// Takes a request in: what its instance serves, marked as busy until the result is dropped.
-    pub(crate) fn enter(&self, instance: &str) -> Option<Entered> {
+    pub(crate) fn enter(&self, instance: &str) -> Result<Entered, Absent> {
         loop {
-            let Served { activation, table } = self.current.load().instances.get(instance)?.clone();
+            let served =
+                self.current.load().instances.get(instance).ok_or(Absent::Unknown)?.clone();
+            if served.is_away {
+                return Err(Absent::Away);
+            }
+            let Served { activation, table, .. } = served;
             if activation.enter() {
-                return Some(Entered { activation, table });
+                return Ok(Entered { activation, table });
             }
             // It was replaced or withdrawn since the snapshot was read, so there is a newer one.
         }
     }
+}
+
+/// Why nobody serves an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Absent {
+    Unknown,
+    Away,
 }
 
 /// A request that is being answered.
