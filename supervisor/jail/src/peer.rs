@@ -54,7 +54,8 @@ pub struct Peer {
 #[derive(Debug, thiserror::Error)]
 pub enum PeerError {
     #[error(
-        "the peer runs as uid {uid}, the plugin as uid {expected}; connect from the plugin's own processes"
+        "the peer runs as uid {uid}, the plugin as uid {expected}; connect from the plugin's own \
+         processes"
     )]
     OtherUser { uid: u32, expected: u32 },
     #[error("the peer, process {pid}, is not of the plugin's processes; connect from those")]

@@ -24,7 +24,8 @@ pub enum Unfit {
     )]
     TooLarge { bytes: usize },
     #[error(
-        "running a plugin as uid {uid} needs root; start the supervisor as root, or leave out the user"
+        "running a plugin as uid {uid} needs root; start the supervisor as root, or leave out the \
+         user"
     )]
     UserNeedsRoot { uid: u32 },
     #[error(

@@ -56,7 +56,7 @@ fn die_by(number: i32) -> ! {
     setrlimit(Resource::RLIMIT_CORE, 0, 0).unwrap();
     let number = Signal::try_from(number).unwrap();
     if !matches!(number, Signal::SIGKILL | Signal::SIGSTOP) {
-        // SAFETY: the default action is no handler. Rust's own for SIGSEGV looks at the stack first.
+        // SAFETY: the default action is no handler. Rust has one for SIGSEGV.
         unsafe { signal(number, SigHandler::SigDfl) }.unwrap();
     }
     kill(getpid(), number).unwrap();
