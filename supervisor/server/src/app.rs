@@ -37,6 +37,8 @@ pub struct Start {
 /// A supervisor that runs.
 struct App {
     config: Mutex<Config>,
+    /// Only changes with a new start.
+    external_url: String,
     load: Load,
     environment: Environment,
     context: Arc<Context>,
@@ -63,14 +65,15 @@ pub async fn serve(start: Start, ready: Box<dyn Ready>) -> anyhow::Result<bool> 
     let imports = import::Store::open(dirs.store())?;
     let routes = Arc::new(Routes::default());
     let containment = containment(config.supervision.containment)?;
-    let current = instances::current(&config, &store, &environment).await?;
+    let external_url = config.external_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let current = instances::current(&config, &external_url, &store, &environment).await?;
     let context =
         Context::new(launcher, containment, dirs, environment.clone(), routes.clone(), current);
-    let base_url = config.external_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let app = Arc::new(App {
-        plugins: Plugins::new(context.clone(), &base_url),
+        plugins: Plugins::new(context.clone(), &external_url),
         limits: Arc::new(ArcSwap::from_pointee(settings::limits(&config))),
         config: Mutex::new(config),
+        external_url,
         load,
         environment,
         context,
@@ -132,7 +135,8 @@ impl App {
     /// Brings the plugins in line with the directory and the configuration.
     async fn apply(&self) -> anyhow::Result<impl Future<Output = ()> + Send + use<>> {
         let config = self.config.lock().await.clone();
-        let current = instances::current(&config, &self.store, &self.environment).await?;
+        let current =
+            instances::current(&config, &self.external_url, &self.store, &self.environment).await?;
         let mut imports = self.imports.lock().await;
         // Hashing and copying may take long, and requests must not notice.
         let units = tokio::task::block_in_place(|| {

@@ -40,7 +40,7 @@ use driver::{Handle, Settled};
 pub struct Plugins {
     context: Arc<Context>,
     /// Where clients reach the gateway, without a final slash.
-    base_url: Arc<str>,
+    external_url: Arc<str>,
     handles: Arc<RwLock<BTreeMap<String, Arc<Handle>>>>,
 }
 
@@ -54,8 +54,8 @@ pub enum ControlError {
 }
 
 impl Plugins {
-    pub fn new(context: Arc<Context>, base_url: &str) -> Self {
-        Self { context, base_url: base_url.into(), handles: Arc::default() }
+    pub fn new(context: Arc<Context>, external_url: &str) -> Self {
+        Self { context, external_url: external_url.into(), handles: Arc::default() }
     }
 
     /// Makes the plugins those of `units`: new ones are started, changed ones brought up to date, and
@@ -134,8 +134,9 @@ impl Plugins {
 
     /// All plugins by name, and how they are contained.
     pub fn list(&self) -> (Vec<admin::Plugin>, String) {
-        let base_url = &*self.base_url;
-        let plugins = self.handles_now().iter().map(|it| it.status().describe(base_url)).collect();
+        let external_url = &*self.external_url;
+        let plugins =
+            self.handles_now().iter().map(|it| it.status().describe(external_url)).collect();
         (plugins, self.context.containment.to_string())
     }
 
@@ -163,7 +164,7 @@ impl Plugins {
     async fn wish(&self, name: &str, event: Event) -> Result<admin::Plugin, ControlError> {
         let handle = self.find(name)?;
         match handle.wish(event).await {
-            Settled::Serving | Settled::Stopped => Ok(handle.status().describe(&self.base_url)),
+            Settled::Serving | Settled::Stopped => Ok(handle.status().describe(&self.external_url)),
             Settled::Failed(message) => {
                 Err(ControlError::Failed { message: format!("plugin {name:?}: {message}") })
             }

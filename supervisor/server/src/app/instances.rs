@@ -14,11 +14,12 @@ use crate::plugin::{Current, InstanceSpec, Secrets, Source};
 /// What all drivers are to work with from now on.
 pub(super) async fn current(
     config: &Config,
+    external_url: &str,
     store: &Store,
     environment: &Environment,
 ) -> anyhow::Result<Current> {
     Ok(Current {
-        site: Arc::new(settings::site(config)),
+        site: Arc::new(settings::site(config, external_url)),
         settings: settings::supervision(config),
         instances: instances(config, store, environment).await?,
     })

@@ -26,10 +26,10 @@ pub(super) fn limits(config: &Config) -> gateway::Limits {
     }
 }
 
-pub(super) fn site(config: &Config) -> Site {
+pub(super) fn site(config: &Config, external_url: &str) -> Site {
     Site {
         prefix: config.gateway.prefix.clone(),
-        external_url: config.external_url.clone(),
+        external_url: external_url.to_owned(),
         log_rate: config.log.plugin_rate,
     }
 }

@@ -22,8 +22,8 @@ const MOST_ANNOUNCED: u32 = 16;
 pub struct Site {
     /// First path segment of all instances, without slashes.
     pub prefix: String,
-    /// Where clients reach the gateway, without a final slash. `None`: the operator has not said.
-    pub external_url: Option<String>,
+    /// Where clients reach the gateway, without a final slash.
+    pub external_url: String,
     /// Lines a second that a plugin may log, in whatever way.
     pub log_rate: u32,
 }
@@ -34,8 +34,7 @@ impl Site {
     }
 
     pub fn external_url(&self, instance: &str) -> String {
-        let path = self.base_path(instance);
-        self.external_url.as_ref().map(|url| format!("{url}{path}")).unwrap_or_default()
+        format!("{}{}", self.external_url, self.base_path(instance))
     }
 }
 

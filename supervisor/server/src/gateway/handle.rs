@@ -85,8 +85,13 @@ impl Door {
         let body = tokio::time::timeout_at(deadline, body::collect(body, limit, &self.bodies))
             .await
             .map_err(|_| Refusal::SlowBody)??;
-        let chain =
-            Chain { activation: entered.activation(), request, body: &body.bytes, deadline };
+        let chain = Chain {
+            activation: entered.activation(),
+            request,
+            body: &body.bytes,
+            deadline,
+            prefix: &self.prefix,
+        };
         chain.run(&steps, segments).await
     }
 

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::header::{
-    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
+    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
+    HeaderValue, RETRY_AFTER, SET_COOKIE,
 };
 use http::{Response, StatusCode};
 use http_body_util::Full;
@@ -71,6 +72,10 @@ impl Refusal {
             }
             Self::UriTooLong { limit } => {
                 ("uri too long", format!("path and query are longer than {limit} bytes").into())
+            }
+            Self::Busy => ("busy", "too many requests at a time; try again later".into()),
+            Self::Away => {
+                ("unavailable", "the service behind this address will be back shortly".into())
             }
             Self::Tunnel => {
                 ("not implemented", "this is no proxy; CONNECT is not supported".into())

@@ -58,11 +58,14 @@ impl Status {
         }
     }
 
-    /// For an operator; `base_url` is where clients reach the gateway, without a final slash.
-    pub fn describe(self, base_url: &str) -> admin::Plugin {
+    /// For an operator; `external_url` is where clients reach the gateway, without a final slash.
+    pub fn describe(self, external_url: &str) -> admin::Plugin {
         let room = self.room.as_deref();
-        let instances =
-            self.instances.into_iter().map(|instance| instance.describe(room, base_url)).collect();
+        let instances = self
+            .instances
+            .into_iter()
+            .map(|instance| instance.describe(room, external_url))
+            .collect();
         admin::Plugin {
             name: self.name,
             version: self.version,
@@ -83,10 +86,10 @@ impl Status {
 }
 
 impl InstanceStatus {
-    fn describe(self, room: Option<&Room>, base_url: &str) -> admin::Instance {
+    fn describe(self, room: Option<&Room>, external_url: &str) -> admin::Instance {
         let endpoints = match (room, &self.activation) {
             (Some(room), Some(activation)) => {
-                let base = format!("{base_url}{}", room.base_path(&self.name));
+                let base = format!("{external_url}{}", room.base_path(&self.name));
                 room.endpoints(activation).iter().map(|it| endpoint(it, &base)).collect()
             }
             _ => Vec::new(),
