@@ -77,7 +77,9 @@ impl fmt::Display for Fault {
                  before the upgrade"
             }
             Self::ChangedSchema => "use a database of Outboard's own, or restore it from a backup",
-            Self::Settings => "correct the settings in the database URL",
+            Self::Settings => {
+                "correct the settings in the database URL: sslmode, sslrootcert and so on"
+            }
             Self::Bug => "please report this with Outboard's version",
         })
     }
@@ -158,6 +160,8 @@ fn message(error: &sqlx::Error) -> String {
 fn fault(error: &sqlx::Error) -> Fault {
     match error {
         sqlx::Error::Database(error) => error.code().map_or(Fault::Bug, |code| of_code(&code)),
+        // What rustls says of a certificate comes this way.
+        sqlx::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => Fault::Settings,
         sqlx::Error::Io(_) => Fault::Unreachable,
         sqlx::Error::PoolTimedOut => Fault::Busy,
         sqlx::Error::Tls(_) | sqlx::Error::Configuration(_) => Fault::Settings,

@@ -1,6 +1,7 @@
 //! Opening: migrations, rights, and errors that an operator can act on.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
@@ -221,6 +222,29 @@ async fn a_server_that_says_nothing_is_given_up_in_time() {
     let error = fails(&url).await;
     assert_eq!(error.fault(), Fault::Unreachable, "{error}");
     assert!(error.to_string().contains("no answer within 500ms"), "{error}");
+    shows_no_password(&error);
+}
+
+/// A server that says no to TLS, as one without a certificate does.
+fn server_without_tls() -> std::net::SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let mut ssl_request = [0; 8];
+        client.read_exact(&mut ssl_request).unwrap();
+        client.write_all(b"N").unwrap();
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_not_used_where_the_url_asks_for_tls() {
+    let address = server_without_tls();
+    let url = format!("postgres://o:s3cret@{address}/n?sslmode=require").parse().unwrap();
+    let error = fails(&url).await;
+    assert_eq!(error.fault(), Fault::Settings, "{error}");
+    assert!(error.to_string().contains("TLS"), "{error}");
     shows_no_password(&error);
 }
 
