@@ -87,6 +87,34 @@ fn is_length(value: &[u8], body: usize) -> bool {
     is_number && std::str::from_utf8(value).is_ok_and(|digits| digits.parse() == Ok(body))
 }
 
+/// A `Set-Cookie` as it may reach the browser: without `Domain`, below `path` only, so that no plugin reads or
+/// writes another's cookies. Nothing for a name that is the host's.
+pub fn set_cookie(value: &[u8], path: &str) -> Option<Vec<u8>> {
+    let mut parts = value.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
+    let pair = parts.next()?;
+    let name = pair.split(|&byte| byte == b'=').next()?.trim_ascii();
+    if std::str::from_utf8(name).is_ok_and(is_reserved) {
+        return None;
+    }
+    let mut scoped = pair.to_vec();
+    for attribute in parts.filter(|attribute| !attribute.is_empty() && !is_scope(attribute)) {
+        scoped.extend_from_slice(b"; ");
+        scoped.extend_from_slice(attribute);
+    }
+    scoped.extend_from_slice(b"; Path=");
+    scoped.extend_from_slice(path.as_bytes());
+    Some(scoped)
+}
+
+fn is_scope(attribute: &[u8]) -> bool {
+    let name = attribute.split(|&byte| byte == b'=').next().unwrap_or_default().trim_ascii();
+    name.eq_ignore_ascii_case(b"domain") || name.eq_ignore_ascii_case(b"path")
+}
+
+/// The `Content-Security-Policy` of every response of a plugin: an opaque origin, so that a page of it cannot
+/// act as the user on the rest of the site. A policy of the plugin's own stands beside it, and both hold.
+pub const SANDBOX: &str = "sandbox allow-scripts allow-forms allow-popups";
+
 /// The status to send: 200 where the plugin left it open.
 pub fn status(status: u32) -> Result<u16, ResponseError> {
     match status {
@@ -184,6 +212,28 @@ mod tests {
         for name in ["", "a b", "a:", "a\r\nb", "é"] {
             assert!(matches!(check(name, b"x"), Err(ResponseError::Name(_))), "{name:?}");
         }
+    }
+
+    #[test]
+    fn a_cookie_stays_below_the_path_of_its_instance() {
+        let scoped = |value: &str| {
+            set_cookie(value.as_bytes(), "/api/mail/")
+                .map(|scoped| String::from_utf8(scoped).unwrap())
+        };
+        assert_eq!(scoped("a=b").as_deref(), Some("a=b; Path=/api/mail/"));
+        assert_eq!(
+            scoped("a=\"b c\"; Secure;;path=/; HttpOnly; DOMAIN = example.com ;Max-Age=5")
+                .as_deref(),
+            Some("a=\"b c\"; Secure; HttpOnly; Max-Age=5; Path=/api/mail/")
+        );
+        assert_eq!(
+            scoped("pathology=1; domains=x").as_deref(),
+            Some("pathology=1; domains=x; Path=/api/mail/")
+        );
+        for name in ["outboard-session=x", "Outboard_Session = x", " outboard_=x"] {
+            assert_eq!(scoped(name), None, "{name}");
+        }
+        assert_eq!(scoped("outboard=x").as_deref(), Some("outboard=x; Path=/api/mail/"));
     }
 
     #[test]

@@ -7,6 +7,8 @@ use super::path::{PathError, decode};
 
 /// Longest pattern, in bytes as the plugin wrote it.
 const LONGEST: usize = 1024;
+/// Most segments of a pattern. What a plugin adds costs the host memory for each of them.
+const DEEPEST: usize = 64;
 
 /// A checked `url`: literals are percent-decoded, variable names are unique, `*` is last.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +39,9 @@ impl Pattern {
         let mut segments: Vec<&str> =
             url.split('/').filter(|segment| !segment.is_empty()).collect();
         let takes_rest = segments.pop_if(|last| *last == "*").is_some();
+        if segments.len() > DEEPEST {
+            return Err(PatternError::Deep);
+        }
         let parts = segments.into_iter().map(part).collect::<Result<Box<[_]>, _>>()?;
         let pattern = Self { parts, takes_rest };
         pattern.check_names()?;
@@ -140,6 +145,10 @@ pub enum PatternError {
     #[error("the url is longer than {LONGEST} bytes; shorten it or use a variable or \"*\"")]
     Long,
     #[error(
+        "the url has more than {DEEPEST} segments; end it with \"*\" and read the rest from the path"
+    )]
+    Deep,
+    #[error(
         "the url holds {0:?}; it is a path, so leave query and fragment out and percent-encode the rest"
     )]
     Character(char),
@@ -197,6 +206,8 @@ mod tests {
         assert_eq!(error("a%2fb"), PatternError::Path(PathError::Slash));
         assert_eq!(error("a%"), PatternError::Path(PathError::Escape));
         assert_eq!(error(&"a".repeat(1025)), PatternError::Long);
+        assert_eq!(error(&"a/".repeat(65)), PatternError::Deep);
+        assert!(Pattern::parse(&format!("{}*", "a/".repeat(64))).is_ok());
     }
 
     #[test]

@@ -89,6 +89,7 @@ pub(crate) struct Setup {
     pub(crate) limits: Limits,
     pub(crate) head_timeout: Duration,
     pub(crate) drain: Duration,
+    pub(crate) body_memory: usize,
 }
 
 impl Setup {
@@ -111,6 +112,7 @@ impl Setup {
             },
             head_timeout: Duration::from_secs(20),
             drain: Duration::from_secs(20),
+            body_memory: 64 << 20,
         }
     }
 
@@ -135,7 +137,9 @@ impl Setup {
         let routes = Arc::new(Routes::default());
         routes.publish(activation.clone(), endpoints.table());
 
-        let gateway = Gateway::bind(self.settings).unwrap().with_head_timeout(self.head_timeout);
+        let gateway = Gateway::bind(self.settings).unwrap();
+        let gateway =
+            gateway.with_head_timeout(self.head_timeout).with_body_memory(self.body_memory);
         let address = gateway.address().unwrap();
         let limits = Arc::new(ArcSwap::from_pointee(self.limits));
         let (closing, closed) = oneshot::channel::<()>();

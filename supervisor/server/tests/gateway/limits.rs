@@ -72,6 +72,33 @@ async fn a_message_for_the_plugin_has_a_size_that_any_grpc_server_takes() {
 }
 
 #[tokio::test]
+async fn all_bodies_together_have_a_bound() {
+    let (begun, go) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let (begins, goes) = (begun.clone(), go.clone());
+    let mut setup = Setup::new(&["POST x"]);
+    setup.body_memory = 1000;
+    let fixture = setup
+        .start(move |request| {
+            begins.add_permits(1);
+            let goes = goes.clone();
+            async move {
+                goes.acquire().await.unwrap().forget();
+                length(request).await
+            }
+        })
+        .await;
+    let mut first = Client::connect(fixture.address).await;
+    let body = "x".repeat(600);
+    first.send(request("POST", "/api/shop/x", "content-length: 600\r\n", &body)).await;
+    begun.acquire().await.unwrap().forget();
+    let reply = post(fixture.address, "/api/shop/x", &body).await;
+    assert_eq!((reply.status, reply.error()), (503, "busy".to_owned()));
+    go.add_permits(2);
+    assert_eq!(first.reply().await.text(), "600");
+    assert_eq!(post(fixture.address, "/api/shop/x", &body).await.text(), "600");
+}
+
+#[tokio::test]
 async fn limits_can_change_while_the_gateway_runs() {
     let fixture = Setup::new(&["POST x"]).start(length).await;
     assert_eq!(post(fixture.address, "/api/shop/x", "12345").await.status, 200);

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use outboard_proto::plugin::v1::{HandleResponse, Header, Outcome, Response};
 use tonic::Status;
 
-use crate::client::{Client, get, request};
+use crate::client::{Client, get, raw, request};
 use crate::fixture::{Fixture, Setup, answer, ok};
 
 async fn answering(
@@ -21,15 +21,24 @@ async fn answering(
 
 #[tokio::test]
 async fn a_response_reaches_the_client_with_repeated_headers() {
-    let headers =
-        &[("Set-Cookie", "a=1"), ("x-a", ""), ("set-cookie", "b=2"), ("content-length", "2")];
+    let headers = &[
+        ("Set-Cookie", "a=1; Domain=example.com; Path=/; Secure"),
+        ("x-a", ""),
+        ("set-cookie", "b=2"),
+        ("content-length", "2"),
+    ];
     let fixture = answering(418, headers, "hi").await;
     let reply = get(fixture.address, "/api/shop/x").await;
     assert_eq!((reply.status, reply.text()), (418, "hi".to_owned()));
-    assert_eq!(reply.headers("set-cookie"), ["a=1", "b=2"]);
+    assert_eq!(
+        reply.headers("set-cookie"),
+        ["a=1; Secure; Path=/api/shop/", "b=2; Path=/api/shop/"]
+    );
     assert_eq!(reply.headers("content-length"), ["2"]);
     assert_eq!(reply.header("x-a"), Some(""));
     assert!(reply.header("date").is_some());
+    let policy = reply.headers("content-security-policy");
+    assert_eq!(policy, ["sandbox allow-scripts allow-forms allow-popups"]);
 }
 
 #[tokio::test]
@@ -131,6 +140,19 @@ async fn a_dead_plugin_is_502_at_once() {
     let reply = get(fixture.address, "/api/shop/x").await;
     assert_eq!((reply.status, reply.error()), (502, "bad gateway".to_owned()));
     assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn a_plugin_that_is_started_again_is_503_until_it_is_given_up() {
+    let fixture = answering(200, &[], "hi").await;
+    let old = fixture.routes.suspend(fixture.activation.id()).unwrap();
+    for method in ["GET", "OPTIONS"] {
+        let reply = raw(fixture.address, request(method, "/api/shop/x", "", "")).await;
+        assert_eq!((reply.status, reply.error()), (503, "unavailable".to_owned()));
+        assert_eq!(reply.header("retry-after"), Some("1"));
+    }
+    fixture.routes.withdraw(old.id()).unwrap();
+    assert_eq!(get(fixture.address, "/api/shop/x").await.status, 404);
 }
 
 #[tokio::test]
