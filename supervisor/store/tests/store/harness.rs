@@ -118,8 +118,8 @@ pub(crate) fn postgres_url() -> String {
     std::env::var(POSTGRES_URL).unwrap_or_else(|_| {
         panic!(
             "{POSTGRES_URL} is not set: run the tests with `cargo xtask test`, which starts a \
-             PostgreSQL, or set it to postgres://USER:PASSWORD@HOST:PORT/DATABASE of an empty \
-             database in which that user may create schemas"
+             PostgreSQL, or set it to postgres://USER:PASSWORD@HOST:PORT/DATABASE of a server \
+             made for tests, with a user who may create schemas, databases and users"
         )
     })
 }
