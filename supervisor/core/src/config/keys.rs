@@ -75,7 +75,7 @@ keys! { SETTINGS:
         .default("10s").doc(
         "How long each of `Load`, `Init`, `Check`, `Close` and `Unload` may take. A manifest may say otherwise.");
     SUPERVISION_STOP_GRACE: Duration = Key::duration("supervision.stop_grace", Duration::ZERO, HOUR).default("5s").doc(
-        "How long a plugin may take to leave when asked, and again when it got SIGTERM, before it is killed.");
+        "How long a plugin may take to leave before it is killed. It is asked, and gets SIGTERM for the last quarter of that, at most 1 s; one that can not be asked gets it at once.");
     SUPERVISION_DRAIN_TIMEOUT: Duration = Key::duration("supervision.drain_timeout", Duration::ZERO, HOUR).default("10s").doc(
         "How long requests may go on in a process that is to stop or to be replaced.");
     SUPERVISION_BACKOFF_MIN: Duration = Key::duration("supervision.backoff_min", MILLISECOND, HOUR).default("100ms").doc(

@@ -104,10 +104,18 @@ fn user(manifest: &Manifest, entry: Option<&PluginEntry>) -> Result<Option<User>
             "user = {name:?} needs a supervisor that runs as root; start it so, or remove `user`"
         ));
     }
-    match nix::unistd::User::from_name(name) {
+    match account(name) {
         Ok(Some(user)) => Ok(Some(User { uid: user.uid.as_raw(), gid: user.gid.as_raw() })),
         Ok(None) => Err(format!("user {name:?} does not exist here; create it, or correct `user`")),
         Err(error) => Err(format!("user {name:?}: {error}")),
+    }
+}
+
+/// By name or by number.
+fn account(name: &str) -> nix::Result<Option<nix::unistd::User>> {
+    match name.parse() {
+        Ok(uid) => nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid)),
+        Err(_) => nix::unistd::User::from_name(name),
     }
 }
 
