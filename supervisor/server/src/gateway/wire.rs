@@ -31,6 +31,7 @@ const LINGER_BYTES: usize = 16 << 20;
 #[derive(Debug)]
 pub(super) struct Wire {
     stream: Arc<TcpStream>,
+    stall: Duration,
     /// Runs from when the client is behind.
     stalled: Option<Pin<Box<Sleep>>>,
     /// What the client took since then.
@@ -39,7 +40,7 @@ pub(super) struct Wire {
 
 impl Wire {
     pub(super) fn new(stream: Arc<TcpStream>) -> Self {
-        Self { stream, stalled: None, taken: 0 }
+        Self { stream, stall: STALL, stalled: None, taken: 0 }
     }
 
     fn poll_write_with(
@@ -78,7 +79,11 @@ impl Wire {
     }
 
     fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(STALL))).as_mut().poll(cx)
+        if self.stalled.is_none() {
+            self.taken = 0;
+        }
+        let stall = self.stall;
+        self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(stall))).as_mut().poll(cx)
     }
 }
 
@@ -167,5 +172,71 @@ pub(super) async fn linger(stream: &TcpStream) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(_) => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(100);
+
+    async fn pair(stall: Duration) -> (Wire, TcpStream) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (server, _) = listener.accept().await.unwrap();
+        let wire = Wire { stall, ..Wire::new(Arc::new(server)) };
+        (wire, client)
+    }
+
+    #[tokio::test]
+    async fn a_client_that_takes_nothing_loses_its_connection() {
+        let (mut wire, _client) = pair(SHORT).await;
+        let error = wire.write_all(&vec![0; 64 << 20]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_takes_a_little_now_and_then_loses_it_too() {
+        let (mut wire, mut client) = pair(SHORT).await;
+        let trickle = async {
+            let mut pause = tokio::time::interval(Duration::from_millis(10));
+            let mut byte = [0; 16];
+            while client.read_exact(&mut byte).await.is_ok() {
+                pause.tick().await;
+            }
+        };
+        let body = vec![0; 64 << 20];
+        tokio::select! {
+            written = wire.write_all(&body) => assert!(written.is_err()),
+            () = trickle => panic!("the server never closes by itself"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_that_takes_its_time_but_takes_it_gets_everything() {
+        let (mut wire, mut client) = pair(Duration::from_secs(5)).await;
+        let reader = async {
+            let mut pause = tokio::time::interval(Duration::from_millis(5));
+            let (mut piece, mut read) = (vec![0; 256 << 10], 0);
+            while read < 16 << 20 {
+                read += client.read(&mut piece).await.unwrap();
+                pause.tick().await;
+            }
+        };
+        let body = vec![0; 16 << 20];
+        let (written, ()) = tokio::join!(wire.write_all(&body), reader);
+        written.unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_client_shows_behind_what_it_sent() {
+        let (wire, mut client) = pair(SHORT).await;
+        client.write_all(b"unread").await.unwrap();
+        assert!(!is_gone(&wire.stream));
+        drop(client);
+        tokio::time::timeout(Duration::from_secs(5), gone(&wire.stream)).await.unwrap();
     }
 }

@@ -170,8 +170,9 @@ async fn a_plugin_that_never_answers_is_504_at_the_limit_and_is_cancelled() {
         let started = Instant::now();
         let reply = get(fixture.address, target).await;
         assert_eq!((reply.status, reply.error()), (504, "timeout".to_owned()));
-        let taken = started.elapsed().as_millis();
-        assert!((limit..limit + 300).contains(&taken), "{taken} ms");
+        let taken = started.elapsed();
+        let limit = Duration::from_millis(limit);
+        assert!((limit..limit + Duration::from_secs(3)).contains(&taken), "{taken:?}");
         dropped.acquire().await.unwrap().forget();
     }
     assert_eq!(fixture.activation.in_flight(), 0);
