@@ -152,12 +152,9 @@ impl Room {
         self.routes.withdraw(activation);
     }
 
-    /// Shows `activation` the door: nothing it calls is answered any more, and its routes are gone.
+    /// Shows `activation`, which is no longer routed to, the door: nothing it calls is answered any more.
     pub fn dismiss(&self, activation: &str) {
-        let tenant = self.tenants().remove(activation);
-        if tenant.is_some_and(|tenant| tenant.published.is_some()) {
-            self.routes.withdraw(activation);
-        }
+        self.tenants().remove(activation);
     }
 
     /// What `activation` has added so far.

@@ -9,7 +9,7 @@ mod tasks;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use outboard_core::lifecycle::{Action, Event, Lifecycle, State};
+use outboard_core::lifecycle::{Action, Event, Lifecycle, Next, State};
 use outboard_jail::Exit;
 use outboard_proto::plugin::v1 as wire;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -70,6 +70,8 @@ struct Driver {
     generation: Option<Arc<Generation>>,
     loaded: Option<wire::LoadResponse>,
     placed: Vec<Placed>,
+    /// Activations whose clients are told to come back later.
+    away: Vec<String>,
     has_served: bool,
     /// Set in one that is to take over from another: what serves there must serve here.
     upgrade: Option<Upgrade>,
@@ -142,6 +144,9 @@ impl Driver {
         }
         for action in actions {
             self.carry_out(*action);
+        }
+        if after == State::Stopped {
+            self.give_up_away();
         }
     }
 
@@ -285,13 +290,15 @@ impl Driver {
     fn publish(&mut self) {
         self.upgrade = None;
         self.serving();
-        let Some(generation) = &self.generation else { return };
-        for placed in &self.placed {
-            match &placed.verdict {
-                Ok(activation) => generation.room.publish(activation),
-                Err(problems) => self.report(&placed.spec, problems),
+        if let Some(generation) = &self.generation {
+            for placed in &self.placed {
+                match &placed.verdict {
+                    Ok(activation) => generation.room.publish(activation),
+                    Err(problems) => self.report(&placed.spec, problems),
+                }
             }
         }
+        self.give_up_away();
     }
 
     fn report(&self, spec: &InstanceSpec, problems: &[String]) {
@@ -315,8 +322,25 @@ impl Driver {
         tracing::info!(plugin = self.unit.key, pid, ?took, "plugin serves");
     }
 
+    /// Who comes back is away for its clients, not gone.
     fn withdraw(&mut self) {
+        let stays_away = matches!(
+            self.machine.state(),
+            State::Stopped | State::Draining { next: Next::Stop, .. }
+        );
         for activation in self.activations() {
+            if stays_away {
+                self.context.routes.withdraw(&activation);
+            } else {
+                self.context.routes.suspend(&activation);
+                self.away.push(activation);
+            }
+        }
+    }
+
+    /// Whoever is still away now does not come back.
+    fn give_up_away(&mut self) {
+        for activation in self.away.drain(..) {
             self.context.routes.withdraw(&activation);
         }
     }

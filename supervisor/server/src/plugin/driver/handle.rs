@@ -72,6 +72,7 @@ impl Handle {
             generation: None,
             loaded: None,
             placed: Vec::new(),
+            away: Vec::new(),
             has_served: false,
             upgrade,
             status,
