@@ -95,7 +95,7 @@ keys! { SETTINGS:
         "The least level that is logged, plugins' lines included.");
     LOG_FORMAT: LogFormat = Key::choice("log.format").default("text").needs_restart().doc(
         "How log lines are written to stderr: for people, or a JSON object each.");
-    LOG_PLUGIN_RATE: u32 = Key::count("log.plugin_rate", 1, 1_000_000).default("1000").doc(
+    LOG_PLUGIN_RATE: u32 = Key::count("log.plugin_rate", 1, 1_000_000).default("1000").needs_restart().doc(
         "The most log lines of one plugin in a second. The rest are dropped, and how many is logged.");
 }
 

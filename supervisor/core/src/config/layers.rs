@@ -132,8 +132,7 @@ impl<'a> Layers<'a> {
                 || name.starts_with("OUTBOARD_TEST_")
                 || is_service_link(name, value);
             if !is_known {
-                let meant = closest(name, known.iter().map(String::as_str));
-                let advice = meant.map_or_else(
+                let advice = meant(name).map_or_else(
                     || "unset it (`outboard config reference` lists all variables)".to_owned(),
                     |meant| format!("did you mean {meant}?"),
                 );
@@ -142,6 +141,18 @@ impl<'a> Layers<'a> {
             }
         }
     }
+}
+
+/// The variable that was probably meant: one of nearly that name, or one whose flag is nearly that.
+fn meant(name: &str) -> Option<String> {
+    let variables: Vec<String> = SETTINGS.iter().map(|about| about.variable()).collect();
+    if let Some(meant) = closest(name, variables.iter().map(String::as_str)) {
+        return Some(meant.to_owned());
+    }
+    let flag = name.strip_prefix("OUTBOARD_")?.replace('_', "-");
+    let flags: Vec<String> = SETTINGS.iter().map(|about| about.flag()).collect();
+    let meant = closest(&flag, flags.iter().map(String::as_str))?;
+    SETTINGS.iter().find(|about| about.flag() == meant).map(|about| about.variable())
 }
 
 /// Whether a variable is one that Kubernetes and Docker set in every container for a service called

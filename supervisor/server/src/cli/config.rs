@@ -1,8 +1,13 @@
 //! `outboard config check|reference`.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use anyhow::Result;
 use clap::Subcommand;
-use outboard_core::config::{self, Setting};
+use outboard_core::config::{self, Config, Database, Setting};
+use outboard_core::manifest::{self, Manifest};
+use outboard_core::written::Mistakes;
 
 use super::load::{Sources, load_config};
 use super::output;
@@ -10,7 +15,7 @@ use crate::environment::Environment;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Tell every mistake in the configuration, or what it comes to
+    /// Tell every mistake in the configuration and in the plugins' manifests, or what it comes to
     Check(Sources),
     /// Explain every key of outboard.toml, with its variable and its flag
     Reference {
@@ -22,50 +27,105 @@ pub enum Command {
 
 impl Command {
     pub(super) fn run(self, environment: &Environment) -> Result<()> {
-        match self {
-            Self::Check(sources) => check(&sources, environment),
-            Self::Reference { manifest: true } => {
-                Ok(output::line(config::manifest_reference().trim_end())?)
-            }
-            Self::Reference { manifest: false } => {
-                Ok(output::line(config::reference().trim_end())?)
-            }
-        }
+        let page = match self {
+            Self::Check(sources) => return check(&sources, environment),
+            Self::Reference { manifest: true } => config::manifest_reference(),
+            Self::Reference { manifest: false } => config::reference(),
+        };
+        Ok(output::line(page.trim_end())?)
     }
 }
 
 fn check(sources: &Sources, environment: &Environment) -> Result<()> {
     let config = load_config(sources, environment)?;
-    let mut table = output::table(["SETTING", "VALUE", "FROM"]);
-    for setting in &config.settings {
-        table.add_row([setting.about.path.to_owned(), value(setting, &config), origin(setting)]);
-    }
-    output::write_table(&table)?;
-    let (plugins, instances) = (config.plugin_entries.len(), config.instances.len());
-    let secrets = config.secrets.len();
+    let manifests = manifests(&config);
+    check_manifests(&manifests)?;
+    write_settings(&config)?;
     output::line(&format!(
-        "\nno mistakes; the file has {plugins} [[plugin]], {instances} [[instance]] and {secrets} secrets"
+        "\nno mistakes: {} settings, {} [[plugin]], {} [[instance]], {} secrets, {} manifests",
+        config.settings.iter().filter(|setting| setting.place.is_some()).count(),
+        config.plugin_entries.len(),
+        config.instances.len(),
+        config.secrets.len(),
+        manifests.len(),
     ))?;
     Ok(())
 }
 
-/// As written, or what holds where nothing is.
-fn value(setting: &Setting, config: &config::Config) -> String {
-    let default = match setting.about.path {
-        "plugins" => config.plugins.display().to_string(),
-        "data_dir" => config.data_dir.display().to_string(),
-        "runtime_dir" => config.runtime_dir.display().to_string(),
-        "database.url" => match &config.database {
-            config::Database::Sqlite(path) => format!("sqlite:{}", path.display()),
-            config::Database::Postgres(_) => String::new(),
-        },
-        "external_url" => format!("http://{}", config.gateway.listen),
-        _ => String::new(),
-    };
-    let text = setting.text();
-    if text.is_empty() { default } else { text }
+/// The manifests that are there. That the directory is missing is said by the start.
+fn manifests(config: &Config) -> Vec<PathBuf> {
+    let entries = fs::read_dir(&config.plugins).into_iter().flatten().flatten();
+    let elsewhere = config.plugin_entries.iter().filter_map(|entry| entry.path.clone());
+    let plugins = entries.map(|entry| entry.path()).chain(elsewhere);
+    let mut manifests: Vec<_> =
+        plugins.map(|path| path.join(manifest::FILE_NAME)).filter(|path| path.is_file()).collect();
+    manifests.sort();
+    manifests
+}
+
+fn check_manifests(paths: &[PathBuf]) -> Result<()> {
+    let mut mistakes = Mistakes::default();
+    for path in paths {
+        mistakes.extend(check_manifest(path)?);
+    }
+    Ok(mistakes.or(Some(()))?)
+}
+
+fn check_manifest(path: &Path) -> Result<Mistakes> {
+    let name = path.display().to_string();
+    let text = fs::read_to_string(path).map_err(|error| anyhow::anyhow!("{name}: {error}"))?;
+    Ok(Manifest::parse(&name, &text).err().unwrap_or_default())
+}
+
+fn write_settings(config: &Config) -> Result<()> {
+    let mut table = output::table(["SETTING", "VALUE", "FROM"]);
+    for setting in &config.settings {
+        let path = setting.about.path.to_owned();
+        table.add_row([path, output::plain(&value(setting, config)), origin(setting)]);
+    }
+    Ok(output::write_table(&table)?)
+}
+
+/// What a setting comes to: paths are absolute, and what depends on the machine is filled in.
+fn value(setting: &Setting, config: &Config) -> String {
+    match (setting.about.path, &config.database) {
+        ("plugins", _) => config.plugins.display().to_string(),
+        ("data_dir", _) => config.data_dir.display().to_string(),
+        ("runtime_dir", _) => config.runtime_dir.display().to_string(),
+        ("database.url", Database::Sqlite(path)) => format!("sqlite:{}", path.display()),
+        ("external_url", _) => {
+            let listen = format!("http://{}", config.gateway.listen);
+            config.external_url.clone().unwrap_or(listen)
+        }
+        _ => setting.text(),
+    }
 }
 
 fn origin(setting: &Setting) -> String {
     setting.place.as_ref().map_or_else(|| "default".to_owned(), ToString::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::settings::Settings;
+
+    fn check_directory(manifest: &str) -> Result<()> {
+        let dir = tempfile::tempdir().unwrap();
+        let plugin = dir.path().join("plugins/slack");
+        fs::create_dir_all(&plugin).unwrap();
+        fs::write(plugin.join(manifest::FILE_NAME), manifest).unwrap();
+        let file = dir.path().join(config::FILE_NAME);
+        fs::write(&file, "").unwrap();
+        let sources = Sources { config: Some(file), settings: Settings::default() };
+        check_manifests(&manifests(&load_config(&sources, &Environment::default())?))
+    }
+
+    #[test]
+    fn manifests_are_checked_with_the_configuration() {
+        check_directory("name = \"slack\"").unwrap();
+        let error = check_directory("nam = \"slack\"").unwrap_err().to_string();
+        assert!(error.contains("plugins/slack/plugin.toml:1: \"nam\""), "{error}");
+        assert!(error.contains("name is missing"), "{error}");
+    }
 }

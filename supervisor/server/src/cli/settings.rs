@@ -41,14 +41,26 @@ pub(super) fn arg(about: &'static About) -> Arg {
     Arg::new(about.path)
         .long(about.flag())
         .value_name(value_name(&about.kind))
-        .help(help(about))
+        .help(short_help(about))
+        .long_help(help(about))
         // A value such as "-1" is then refused with the words for the key, not as an unknown flag.
         .allow_hyphen_values(true)
         .help_heading(heading(about))
 }
 
+/// For `-h`: the first sentence.
+fn short_help(about: &About) -> String {
+    let end = about.doc.find(". ").map_or(about.doc.len(), |end| end + 1);
+    with_default(&about.doc[..end], about)
+}
+
+/// For `--help`: all that the reference page says.
 fn help(about: &About) -> String {
-    let doc = about.doc.replace('`', "");
+    with_default(about.doc, about)
+}
+
+fn with_default(doc: &str, about: &About) -> String {
+    let doc = doc.replace('`', "");
     match about.default {
         Some(default) if !default.is_empty() => format!("{doc} [default: {default}]"),
         _ => doc,
