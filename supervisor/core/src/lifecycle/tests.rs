@@ -5,9 +5,9 @@ use super::*;
 const POLICY: Policy = Policy {
     drain_timeout: Duration::from_secs(5),
     backoff_min: Duration::from_secs(1),
-    backoff_max: Duration::from_secs(60),
+    backoff_max: Duration::from_mins(1),
     max_restarts: 3,
-    restart_window: Duration::from_secs(60),
+    restart_window: Duration::from_mins(1),
 };
 
 const EVENTS: [Event; 15] = [
