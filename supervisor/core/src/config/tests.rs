@@ -245,13 +245,17 @@ fn variables_that_others_set_are_no_mistakes() {
         ("OUTBOARD_TOKEN", "t"),
     ];
     raw("secrets.t = { env = \"OUTBOARD_TOKEN\" }", &variables, &[]).resolve().unwrap();
-    let mistakes = raw("", &[("OUTBOARD_GATEWAY_LISTN", "1")], &[]).resolve().unwrap_err();
-    assert_eq!(
-        lines(&mistakes),
-        [
-            "OUTBOARD_GATEWAY_LISTN: Outboard knows no such variable; did you mean OUTBOARD_GATEWAY_LISTEN?"
-        ]
-    );
+}
+
+#[test]
+fn a_mistyped_variable_is_answered_with_the_right_one() {
+    for wrong in ["OUTBOARD_GATEWAY_LISTN", "OUTBOARD_LISTEN", "OUTBOARD_LISTN"] {
+        let mistakes = raw("", &[(wrong, "1")], &[]).resolve().unwrap_err();
+        let expected = format!(
+            "{wrong}: Outboard knows no such variable; did you mean OUTBOARD_GATEWAY_LISTEN?"
+        );
+        assert_eq!(lines(&mistakes), [expected]);
+    }
 }
 
 #[test]
