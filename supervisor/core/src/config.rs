@@ -270,6 +270,25 @@ impl Config {
             self.settings.iter().zip(&new.settings).filter(|(old, new)| old.items != new.items);
         changed.filter(|(old, _)| old.about.needs_restart).map(|(old, _)| old.about.path).collect()
     }
+
+    /// Takes over from `old` what [`Self::restart_needed_for`] is about, so that a
+    /// reload changes nothing by halves.
+    pub fn keep_until_restart(&mut self, old: &Self) {
+        self.plugins.clone_from(&old.plugins);
+        self.data_dir.clone_from(&old.data_dir);
+        self.runtime_dir.clone_from(&old.runtime_dir);
+        self.external_url.clone_from(&old.external_url);
+        let Gateway { max_body, request_timeout, .. } = self.gateway;
+        self.gateway = Gateway { max_body, request_timeout, ..old.gateway.clone() };
+        self.database.clone_from(&old.database);
+        self.supervision.containment = old.supervision.containment;
+        self.log = old.log;
+        for (new, old) in self.settings.iter_mut().zip(&old.settings) {
+            if old.about.needs_restart {
+                new.clone_from(old);
+            }
+        }
+    }
 }
 
 fn read(layers: &mut Layers<'_>, surroundings: &Surroundings) -> Config {

@@ -162,11 +162,12 @@ impl App {
     }
 
     async fn try_reload(&self) -> anyhow::Result<()> {
-        let new = (self.load)()?;
+        let mut new = (self.load)()?;
         let mut config = self.config.lock().await;
         for key in config.restart_needed_for(&new) {
             tracing::warn!(key, "changed, but only counts after a new start of the supervisor");
         }
+        new.keep_until_restart(&config);
         let old = std::mem::replace(&mut *config, new);
         drop(config);
         match self.apply().await {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::written::Mistakes;
+use crate::written::{Kind, Mistakes};
 
 fn surroundings() -> Surroundings {
     Surroundings {
@@ -308,6 +308,39 @@ fn a_reload_tells_what_needs_a_new_start() {
     let new = config("[gateway]\nlisten = \"127.0.0.1:2\"\nmax_body = \"2MiB\"");
     assert_eq!(old.restart_needed_for(&new), ["gateway.listen"]);
     assert!(old.restart_needed_for(&old).is_empty());
+}
+
+#[test]
+fn a_reload_keeps_exactly_what_needs_a_new_start() {
+    let text = |about: &About| match about.path {
+        "external_url" => "https://a.example",
+        "trusted_proxies" => "10.0.0.0/8",
+        "gateway.listen" => "127.0.0.1:1",
+        "gateway.max_body" | "gateway.max_header_bytes" => "9KiB",
+        "database.url" => "postgres://u@h/n",
+        "supervision.containment" => "off",
+        "log.level" => "debug",
+        "log.format" => "json",
+        _ if matches!(about.kind, Kind::Count { .. }) => "99",
+        _ if matches!(about.kind, Kind::Duration { .. }) => "999ms",
+        _ => "other",
+    };
+    let changed = |which: &dyn Fn(&About) -> bool| {
+        let about = SETTINGS.iter().filter(|about| which(about));
+        let flags = about.map(|about| (about.path, text(about).to_owned()));
+        let raw = RawConfig { flags: flags.collect(), ..raw("", &[], &[]) };
+        raw.resolve().unwrap_or_else(|mistakes| panic!("{mistakes}"))
+    };
+    let old = changed(&|_| false);
+    let mut new = changed(&|_| true);
+    assert_eq!(
+        old.restart_needed_for(&new).len(),
+        SETTINGS.iter().filter(|it| it.needs_restart).count()
+    );
+    new.keep_until_restart(&old);
+    let values = |config: Config| format!("{:?}", Config { settings: Vec::new(), ..config });
+    assert_eq!(values(new.clone()), values(changed(&|about| !about.needs_restart)));
+    assert!(old.restart_needed_for(&new).is_empty());
 }
 
 #[test]
