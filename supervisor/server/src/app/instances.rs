@@ -36,13 +36,13 @@ async fn instances(
     for entry in &config.instances {
         let of_plugin = instances.entry(entry.plugin.as_str().to_owned()).or_default();
         if entry.is_enabled {
-            of_plugin.push(InstanceSpec {
-                plugin: entry.plugin.as_str().to_owned(),
-                name: entry.name.as_str().to_owned(),
-                parameters: entry.parameters.clone(),
-                isolate: entry.is_isolated,
-                secrets: secrets.clone(),
-            });
+            of_plugin.push(InstanceSpec::new(
+                entry.plugin.as_str().to_owned(),
+                entry.name.as_str().to_owned(),
+                entry.parameters.clone(),
+                entry.is_isolated,
+                secrets.clone(),
+            ));
         }
     }
     for row in store.instances().list().await? {
@@ -58,13 +58,8 @@ async fn instances(
             let parameters = serde_json::from_str(row.parameters.as_str()).with_context(|| {
                 format!("parameters of instance {:?} in the database", row.name)
             })?;
-            of_plugin.push(InstanceSpec {
-                plugin: row.plugin,
-                name: row.name,
-                parameters,
-                isolate: false,
-                secrets: secrets.clone(),
-            });
+            let secrets = secrets.clone();
+            of_plugin.push(InstanceSpec::new(row.plugin, row.name, parameters, false, secrets));
         }
     }
     Ok(instances)

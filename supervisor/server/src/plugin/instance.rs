@@ -6,7 +6,7 @@ use bytes::Bytes;
 use outboard_core::manifest::Manifest;
 use serde_json::{Map, Value};
 
-use super::secrets::Secrets;
+use super::secrets::{Fingerprint, Secrets};
 use super::snapshot::Activation;
 
 /// What an `Init` came to: an activation, or why there is none, a line each.
@@ -20,19 +20,28 @@ pub struct InstanceSpec {
     pub parameters: Map<String, Value>,
     /// In a process of its own.
     pub isolate: bool,
-    pub secrets: Arc<Secrets>,
+    secrets: Arc<Secrets>,
+    /// Of what it is told, secrets included: a secret that changed is a parameter that changed.
+    fingerprint: Fingerprint,
 }
 
 impl InstanceSpec {
+    /// Reads the secrets that `parameters` refer to, to tell them from others; keeps none of them.
+    pub fn new(
+        plugin: String,
+        name: String,
+        parameters: Map<String, Value>,
+        isolate: bool,
+        secrets: Arc<Secrets>,
+    ) -> Self {
+        let fingerprint = secrets.fingerprint(&parameters);
+        Self { plugin, name, parameters, isolate, secrets, fingerprint }
+    }
+
     /// What a plugin gets that nobody configured: one of its own name, with the manifest's parameters.
     pub(super) fn of_manifest(manifest: &Manifest) -> Self {
-        Self {
-            plugin: manifest.name.as_str().to_owned(),
-            name: manifest.name.as_str().to_owned(),
-            parameters: manifest.parameters.clone(),
-            isolate: false,
-            secrets: Arc::default(),
-        }
+        let name = manifest.name.as_str();
+        Self::new(name.into(), name.into(), manifest.parameters.clone(), false, Arc::default())
     }
 
     /// The parameters in JSON, each secret in its place.
@@ -44,8 +53,7 @@ impl InstanceSpec {
     /// Whether an activation made of `self` is as good as one made of `other`.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         self.name == other.name
-            && self.parameters == other.parameters
             && self.isolate == other.isolate
-            && self.secrets == other.secrets
+            && self.fingerprint == other.fingerprint
     }
 }

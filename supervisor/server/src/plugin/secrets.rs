@@ -6,21 +6,32 @@ use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use outboard_core::config::parameters;
 use serde_json::{Map, Value};
 
 /// Where each secret is kept. Never printed with what is in there.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub struct Secrets {
     sources: BTreeMap<String, Source>,
 }
 
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum Source {
     /// The file's content, without a final newline.
     File(PathBuf),
     /// The value of the supervisor's variable; `None` where it is not set.
     Variable { name: String, value: Option<OsString> },
+}
+
+/// Tells parameters with their secrets in place from others, without keeping them. Never printed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fingerprint([u8; 32]);
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
 }
 
 impl Secrets {
@@ -38,6 +49,15 @@ impl Secrets {
             values.insert(name, self.read(name)?);
         }
         parameters::resolve(parameters, &|name| values.get(name).cloned())
+    }
+
+    /// Of `parameters` with the secrets as they are now; one that can't be read counts with its reason.
+    pub(super) fn fingerprint(&self, parameters: &Map<String, Value>) -> Fingerprint {
+        let told = self.put_into(parameters);
+        let text = told.map_or_else(|reason| reason, |told| Value::Object(told).to_string());
+        let mut fingerprint = [0; 32];
+        fingerprint.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
+        Fingerprint(fingerprint)
     }
 
     fn read(&self, name: &str) -> Result<String, String> {
@@ -91,6 +111,26 @@ mod tests {
             object(json!({"a": [{"b": {"secret": "set"}}], "secret": 1, "c": "secret"}));
         let resolved = secrets().put_into(&parameters).unwrap();
         assert_eq!(resolved, object(json!({"a": [{"b": "s3cret"}], "secret": 1, "c": "secret"})));
+    }
+
+    #[test]
+    fn a_changed_secret_changes_the_fingerprint_of_those_who_use_it_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("word");
+        let sources = BTreeMap::from([("word".to_owned(), Source::File(file.clone()))]);
+        let (uses, does_not) = (object(json!({"a": {"secret": "word"}})), object(json!({"a": 1})));
+        let fingerprints = || {
+            let secrets = Secrets::new(sources.clone());
+            (secrets.fingerprint(&uses), secrets.fingerprint(&does_not))
+        };
+        let missing = fingerprints();
+        fs::write(&file, "one").unwrap();
+        let one = fingerprints();
+        assert_eq!(one, fingerprints());
+        fs::write(&file, "two").unwrap();
+        let two = fingerprints();
+        assert!(missing.0 != one.0 && one.0 != two.0);
+        assert!(missing.1 == one.1 && one.1 == two.1);
     }
 
     #[test]
