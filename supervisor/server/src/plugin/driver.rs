@@ -401,6 +401,8 @@ impl Driver {
         } else if !is_same && self.machine.state() != State::Stopped {
             self.step(Event::Restart);
         } else if is_same && self.machine.state() == State::Serving {
+            // What kept an upgrade from starting is gone with the upgrade.
+            self.status.error = None;
             self.reconfigure();
         }
     }
