@@ -81,7 +81,11 @@ fn endpoints(plugin: &admin::Plugin) -> String {
     let endpoints = plugin.instances.iter().flat_map(|instance| &instance.endpoints);
     let lines = endpoints.map(|it| output::plain(&format!("{:6} {}", it.method, it.url)));
     let lines: Vec<_> = lines.collect();
-    if lines.is_empty() { "-".to_owned() } else { lines.join("\n") }
+    match (lines.is_empty(), plugin.foreign) {
+        (true, true) => "(foreign: no endpoints)".to_owned(),
+        (true, false) => "-".to_owned(),
+        (false, _) => lines.join("\n"),
+    }
 }
 
 /// What keeps a plugin from serving all that it should, below the table, where there is room.
