@@ -1,3 +1,4 @@
 //! What operators reach: the control socket.
 
+mod ancestry;
 pub mod control;

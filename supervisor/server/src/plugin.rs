@@ -18,6 +18,7 @@ mod status;
 mod unit;
 
 use std::collections::BTreeMap;
+use std::os::fd::BorrowedFd;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::future::join_all;
@@ -159,6 +160,17 @@ impl Plugins {
         tail: usize,
     ) -> Result<(Vec<LogEntry>, broadcast::Receiver<LogEntry>), ControlError> {
         Ok(self.find(name)?.log().tail(tail))
+    }
+
+    /// The process below which every plugin is started.
+    pub fn launcher_pid(&self) -> i32 {
+        self.context.launcher.pid()
+    }
+
+    /// Whether the process at the other end of `socket` belongs to a plugin that is connected.
+    pub fn has_process(&self, socket: BorrowedFd<'_>) -> bool {
+        let rooms = self.handles_now().into_iter().filter_map(|handle| handle.status().room);
+        rooms.into_iter().any(|room| room.has(socket))
     }
 
     async fn wish(&self, name: &str, event: Event) -> Result<admin::Plugin, ControlError> {

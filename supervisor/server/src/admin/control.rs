@@ -1,10 +1,12 @@
 //! The control socket: `outboard.admin.v1` for processes of the supervisor's own user, and root.
 //!
 //! The socket's mode keeps others out; the check of the peer at accept does so again, for the moment
-//! before the mode is set and for directories that somebody opened up.
+//! before the mode is set and for directories that somebody opened up. It also refuses plugins, which
+//! may run as the supervisor's own user.
 
 use std::fs::{self, Permissions};
 use std::io;
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -17,6 +19,7 @@ use tokio_stream::wrappers::BroadcastStream;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status};
 
+use super::ancestry::descends;
 use crate::plugin::{ControlError, LogEntry, Plugins};
 
 /// Bound, and open to operators once it is served. Dropping it removes the socket.
@@ -45,16 +48,21 @@ impl Control {
 
     /// Answers operators until dropped.
     pub async fn serve(self, plugins: Plugins) {
-        let service = plugins_server::PluginsServer::new(Service { plugins });
-        let served =
-            Server::builder().add_service(service).serve_with_incoming(self.incoming()).await;
+        let service = plugins_server::PluginsServer::new(Service { plugins: plugins.clone() });
+        let served = Server::builder()
+            .add_service(service)
+            .serve_with_incoming(self.incoming(plugins))
+            .await;
         if let Err(error) = served {
             tracing::error!(%error, "the control socket is closed; restart the supervisor to have it back");
         }
     }
 
-    fn incoming(&self) -> impl Stream<Item = io::Result<UnixStream>> {
-        stream::unfold(&self.listener, async |listener| Some((accept(listener).await, listener)))
+    fn incoming(&self, plugins: Plugins) -> impl Stream<Item = io::Result<UnixStream>> {
+        stream::unfold((&self.listener, plugins), async |(listener, plugins)| {
+            let accepted = accept(listener, |stream| is_plugin(stream, &plugins)).await;
+            Some((accepted, (listener, plugins)))
+        })
     }
 }
 
@@ -76,15 +84,28 @@ fn bind(path: &Path) -> io::Result<Control> {
 }
 
 /// The next connection of somebody who may connect.
-async fn accept(listener: &UnixListener) -> io::Result<UnixStream> {
+async fn accept(
+    listener: &UnixListener,
+    is_plugin: impl Fn(&UnixStream) -> bool,
+) -> io::Result<UnixStream> {
     loop {
         let (stream, _) = listener.accept().await?;
         let uid = stream.peer_cred()?.uid();
-        if is_trusted(uid) {
+        if !is_trusted(uid) {
+            tracing::warn!(uid, "refused a connection to the control socket: another user");
+        } else if is_plugin(&stream) {
+            tracing::warn!("refused a connection to the control socket: a plugin");
+        } else {
             return Ok(stream);
         }
-        tracing::warn!(uid, "refused a connection to the control socket: another user");
     }
+}
+
+/// Plugins are below the launcher; those whose launcher was lost are in the tree of a guard.
+fn is_plugin(stream: &UnixStream, plugins: &Plugins) -> bool {
+    let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
+    pid.is_none_or(|pid| descends(pid, plugins.launcher_pid()))
+        || plugins.has_process(stream.as_fd())
 }
 
 fn is_trusted(uid: u32) -> bool {
@@ -199,7 +220,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let control = Control::bind(&dir.path().join("control.sock")).unwrap();
         let (accepted, connected) =
-            tokio::join!(accept(&control.listener), UnixStream::connect(&control.path));
+            tokio::join!(accept(&control.listener, |_| false), UnixStream::connect(&control.path));
         accepted.unwrap();
         connected.unwrap();
     }

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use outboard_core::route::{EndpointSpec, Endpoints, EndpointsError};
+use outboard_jail::Tree;
 use outboard_proto::env::ACTIVATION_METADATA;
 use outboard_proto::transport::Broker;
 use tokio_util::sync::CancellationToken;
@@ -42,6 +44,7 @@ impl Site {
 pub struct Room {
     plugin: String,
     generation: u64,
+    tree: Tree,
     pub(super) site: Arc<Site>,
     pub(super) log: Arc<PluginLog>,
     routes: Arc<Routes>,
@@ -75,6 +78,7 @@ impl Room {
     pub fn new(
         plugin: String,
         generation: u64,
+        tree: Tree,
         site: Arc<Site>,
         log: Arc<PluginLog>,
         routes: Arc<Routes>,
@@ -82,6 +86,7 @@ impl Room {
         Arc::new(Self {
             plugin,
             generation,
+            tree,
             site,
             log,
             routes,
@@ -103,6 +108,11 @@ impl Room {
 
     pub fn generation(&self) -> u64 {
         self.generation
+    }
+
+    /// Whether the process at the other end of `socket` is the plugin's, or a descendant.
+    pub fn has(&self, socket: BorrowedFd<'_>) -> bool {
+        outboard_jail::peer::check(socket, &self.tree).is_ok()
     }
 
     /// Known once the process is connected.

@@ -104,10 +104,10 @@ impl Generation {
             return Err(Failure::passing(error));
         }
         let (site, routes) = (context.site(), context.routes.clone());
-        let room = Room::new(name.to_owned(), number, site, log.clone(), routes);
+        let tree = process.tree();
+        let room = Room::new(name.to_owned(), number, tree.clone(), site, log.clone(), routes);
         room.set_broker(process.broker().clone());
         // Bound before the process, served after: only now is it known whom to let in.
-        let tree = process.tree();
         let check = PeerCheck::new(move |socket| {
             outboard_jail::peer::check(socket, &tree).map(|_| ()).map_err(std::io::Error::other)
         });
