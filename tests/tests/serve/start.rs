@@ -1,0 +1,121 @@
+//! What an operator sees first.
+
+use anyhow::{Context as _, Result, ensure};
+use e2e::supervisor::stage::Stage;
+
+#[test]
+fn a_directory_of_the_users_own_is_served_and_shown_as_a_table() -> Result<()> {
+    let stage = Stage::with_mock()?;
+    let supervisor = stage.serve()?;
+
+    let curl = supervisor.table.wait(0, "try: curl ")?;
+    let table = supervisor.table.all().join("\n");
+    let base = format!("http://{}/api/mock", supervisor.address);
+    let echo = format!("*      {base}/echo/*");
+    for words in ["mock    0.1.0    serving", "GET    http", &echo] {
+        ensure!(table.contains(words), "{words:?} is not in\n{table}");
+    }
+    ensure!(curl == format!("try: curl {base}/hello/world"), "{curl}");
+
+    let hello = supervisor.get("/api/mock/hello/world")?;
+    ensure!((hello.status, hello.text().as_str()) == (200, "Hello, world!\n"), "{hello:?}");
+    Ok(())
+}
+
+#[test]
+fn requests_reach_a_plugin_whole_and_its_answers_come_back() -> Result<()> {
+    let stage = Stage::with_mock()?;
+    let supervisor = stage.serve()?;
+
+    let headers = "x-repeated: one\r\nx-repeated: two\r\nx-empty:\r\n";
+    let echo = supervisor.request("POST", "/api/mock/echo/a?b=1&b=2&c", headers, "body")?.json()?;
+    ensure!(echo["method"] == "POST" && echo["query"] == "b=1&b=2&c" && echo["body"] == "body");
+    let headers = echo["headers"].as_array().context("no headers")?;
+    let values = |name: &str| -> Vec<_> {
+        let of_name = headers.iter().filter(|header| header[0] == name);
+        of_name.filter_map(|header| header[1].as_str()).collect()
+    };
+    ensure!(values("x-repeated") == ["one", "two"] && values("x-empty") == [""], "{echo}");
+
+    ensure!(supervisor.get("/api/mock/status/418")?.status == 418);
+    let vault = supervisor.get("/api/mock/vault/gold")?;
+    ensure!((vault.status, vault.text().as_str()) == (401, "say the word\n"), "{vault:?}");
+    let vault = supervisor.request("GET", "/api/mock/vault/gold", "x-word: sesame\r\n", "")?;
+    ensure!(vault.text() == "40 pounds for ali, thief: ali\n", "{vault:?}");
+    Ok(())
+}
+
+#[test]
+fn a_plugin_is_told_where_it_stands_and_changes_its_endpoints_while_it_serves() -> Result<()> {
+    let stage = Stage::with_mock()?;
+    let supervisor = stage.serve()?;
+
+    let info = supervisor.get("/api/mock/info")?.json()?;
+    ensure!(info["plugin"] == "mock" && info["instance"] == "mock", "{info}");
+    ensure!(info["base_path"] == "/api/mock/" && info["generation"] == 1, "{info}");
+    let pid = supervisor.plugin("mock")?.pid()?;
+    ensure!(info["pid"] == pid || info["pid"] == 2, "{info}: neither its number here nor inside");
+
+    ensure!(supervisor.get("/api/mock/live/fish")?.status == 404);
+    ensure!(supervisor.request("POST", "/api/mock/live/fish", "", "")?.status == 201);
+    ensure!(supervisor.get("/api/mock/live/fish")?.text() == "fish is live\n");
+    ensure!(supervisor.request("POST", "/api/mock/live/fish", "", "")?.status == 409);
+    ensure!(supervisor.request("DELETE", "/api/mock/live/fish", "", "")?.status == 204);
+    ensure!(supervisor.get("/api/mock/live/fish")?.status == 404);
+    Ok(())
+}
+
+#[test]
+fn a_lone_executable_is_served_under_the_name_that_it_gives() -> Result<()> {
+    let stage = Stage::new()?;
+    let program = std::fs::read(e2e::places::plugins()?.join("mock/mock"))?;
+    stage.write("plugins/any-tool", program, 0o755)?;
+
+    let supervisor = stage.serve()?;
+
+    ensure!(supervisor.get("/api/mock/hello/you")?.text() == "Hello, you!\n");
+    ensure!(supervisor.plugin("mock")?.state() == "serving");
+    Ok(())
+}
+
+#[test]
+fn a_plugin_has_the_environment_that_was_promised_and_nothing_else() -> Result<()> {
+    let mut stage = Stage::with_mock()?;
+    stage.set("TZ", "UTC");
+    stage.set("AWS_SECRET_ACCESS_KEY", "not for plugins");
+    stage.set("PLUGIN_CLIENT_CERT", "of another host");
+    stage.configure("[[plugin]]\nname = \"mock\"\nenv = { MOCK_EXTRA = \"1\" }\n")?;
+    let supervisor = stage.serve()?;
+
+    let names = supervisor.get("/api/mock/env")?.json()?;
+
+    let expected = serde_json::json!([
+        "HOME",
+        "MOCK_EXTRA",
+        "OUTBOARD_HOST_ADDRESS",
+        "OUTBOARD_PLUGIN",
+        "PATH",
+        "PLUGIN_MAX_PORT",
+        "PLUGIN_MIN_PORT",
+        "PLUGIN_PROTOCOL_VERSIONS",
+        "PLUGIN_UNIX_SOCKET_DIR",
+        "TMPDIR",
+        "TZ",
+    ]);
+    ensure!(names == expected, "{names}");
+    Ok(())
+}
+
+#[test]
+fn an_empty_directory_of_plugins_is_served_until_there_are_some() -> Result<()> {
+    let stage = Stage::new()?;
+    let supervisor = stage.serve()?;
+    ensure!(supervisor.get("/api/mock/hello/you")?.status == 404);
+
+    stage.install("mock")?;
+    supervisor.reload()?;
+
+    supervisor.serves_after("mock", 0)?;
+    ensure!(supervisor.get("/api/mock/hello/you")?.status == 200);
+    Ok(())
+}
