@@ -4,12 +4,14 @@
 //! that send their news back with the generation they are about.
 
 mod handle;
+mod instances;
+mod report;
 mod tasks;
 
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use outboard_core::lifecycle::{Action, Event, Lifecycle, Next, State};
+use outboard_core::lifecycle::{Action, Event, Lifecycle, State};
 use outboard_jail::Exit;
 use outboard_proto::plugin::v1 as wire;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -21,8 +23,8 @@ use super::context::Context;
 use super::generation::{Failure, Generation, Loaded};
 use super::instance::{InstanceSpec, Verdict};
 use super::log::PluginLog;
-use super::status::{InstanceStatus, Status};
-use super::unit::{Share, Unit};
+use super::status::Status;
+use super::unit::Unit;
 
 /// What somebody wants of a unit.
 #[derive(Debug)]
@@ -244,74 +246,6 @@ impl Driver {
         Ok(Some(response))
     }
 
-    fn init(&mut self) {
-        let instances = self.instances();
-        let reason =
-            if self.has_served { wire::InitReason::Restart } else { wire::InitReason::Start };
-        let can_handle = self.can_handle();
-        self.with_generation(|generation, reports| {
-            tasks::init(generation, instances, reason, can_handle, reports);
-        });
-    }
-
-    /// The configured instances; one of the plugin's own name if there are none.
-    fn instances(&self) -> Vec<InstanceSpec> {
-        let Ok(installed) = &self.unit.installed else { return Vec::new() };
-        let all = self
-            .context
-            .instances(installed.name())
-            .unwrap_or_else(|| vec![InstanceSpec::of_manifest(&installed.manifest)]);
-        all.into_iter()
-            .filter(|spec| match &self.unit.share {
-                Share::Common => !spec.isolate,
-                Share::Isolated(name) => spec.name == *name,
-            })
-            .collect()
-    }
-
-    /// An upgrade that would lose an instance is none.
-    fn initialised(&mut self) {
-        let active = self.upgrade.as_ref().map_or(&[][..], |upgrade| &upgrade.active);
-        let lost = self.placed.iter().find_map(|placed| match &placed.verdict {
-            Err(problems) if active.contains(&placed.spec.name) => {
-                Some(format!("instance {:?}: {}", placed.spec.name, problems.join("; ")))
-            }
-            Ok(_) | Err(_) => None,
-        });
-        match lost {
-            Some(message) => {
-                self.fail(message);
-                self.step(Event::InitFailed);
-            }
-            None => self.step(Event::Initialised),
-        }
-    }
-
-    fn publish(&mut self) {
-        self.upgrade = None;
-        self.serving();
-        if let Some(generation) = &self.generation {
-            for placed in &self.placed {
-                match &placed.verdict {
-                    Ok(activation) => generation.room.publish(activation),
-                    Err(problems) => self.report(&placed.spec, problems),
-                }
-            }
-        }
-        self.give_up_away();
-    }
-
-    fn report(&self, spec: &InstanceSpec, problems: &[String]) {
-        for problem in problems {
-            tracing::error!(
-                plugin = self.unit.key,
-                instance = spec.name,
-                problem,
-                "not initialised"
-            );
-        }
-    }
-
     fn serving(&mut self) {
         let took = self.generation.as_ref().map(|live| live.began.elapsed());
         self.has_served = true;
@@ -320,35 +254,6 @@ impl Driver {
         let pid = self.generation.as_ref().map(|generation| generation.process.pid());
         let took = took.unwrap_or_default();
         tracing::info!(plugin = self.unit.key, pid, ?took, "plugin serves");
-    }
-
-    /// Who comes back is away for its clients, not gone.
-    fn withdraw(&mut self) {
-        let stays_away = matches!(
-            self.machine.state(),
-            State::Stopped | State::Draining { next: Next::Stop, .. }
-        );
-        for activation in self.activations() {
-            if stays_away {
-                self.context.routes.withdraw(&activation);
-            } else {
-                self.context.routes.suspend(&activation);
-                self.away.push(activation);
-            }
-        }
-    }
-
-    /// Whoever is still away now does not come back.
-    fn give_up_away(&mut self) {
-        for activation in self.away.drain(..) {
-            self.context.routes.withdraw(&activation);
-        }
-    }
-
-    fn drain(&mut self) {
-        let active: Vec<_> =
-            self.placed.iter().filter_map(|placed| placed.verdict.as_ref().ok().cloned()).collect();
-        self.with_generation(|_, reports| tasks::drain(active, reports));
     }
 
     fn terminate(&mut self) {
@@ -407,69 +312,6 @@ impl Driver {
         }
     }
 
-    fn reconfigure(&mut self) {
-        if self.status.is_foreign {
-            return;
-        }
-        let wanted = self.instances();
-        let gone: Vec<_> =
-            self.take_placed(|spec| !wanted.iter().any(|want| want.name == spec.name));
-        let changed = wanted
-            .into_iter()
-            .filter(|want| !self.placed.iter().any(|placed| placed.spec.is_like(want)))
-            .collect();
-        let can_handle = self.can_handle();
-        self.with_generation(|generation, reports| {
-            tasks::retire(generation.clone(), gone, wire::CloseReason::Disabled);
-            tasks::reconfigure(generation, changed, can_handle, reports);
-        });
-    }
-
-    /// Each new activation takes over from the old one; where there is none, the old one serves on.
-    fn reconfigured(&mut self, fresh: Vec<(InstanceSpec, Verdict)>) {
-        let Some(generation) = self.generation.clone() else { return };
-        for (spec, verdict) in fresh {
-            let had_one = self
-                .placed
-                .iter()
-                .any(|placed| placed.spec.name == spec.name && placed.verdict.is_ok());
-            if let Err(problems) = &verdict {
-                self.report(&spec, problems);
-                if had_one {
-                    continue;
-                }
-            }
-            let old = self.take_placed(|placed| placed.name == spec.name);
-            if let Ok(activation) = &verdict {
-                generation.room.publish(activation);
-            }
-            self.placed.push(Placed { spec, verdict });
-            tasks::retire(generation.clone(), old, wire::CloseReason::Replaced);
-        }
-        self.placed.sort_by(|a, b| a.spec.name.cmp(&b.spec.name));
-    }
-
-    fn take_placed(
-        &mut self,
-        goes: impl Fn(&InstanceSpec) -> bool,
-    ) -> Vec<Arc<super::snapshot::Activation>> {
-        let (gone, stay) =
-            std::mem::take(&mut self.placed).into_iter().partition(|placed| goes(&placed.spec));
-        self.placed = stay;
-        let gone: Vec<Placed> = gone;
-        gone.into_iter().filter_map(|placed| placed.verdict.ok()).collect()
-    }
-
-    fn can_handle(&self) -> bool {
-        let handle = i32::from(wire::Capability::HttpHandle);
-        self.loaded.as_ref().is_some_and(|loaded| loaded.capabilities.contains(&handle))
-    }
-
-    fn activations(&self) -> Vec<String> {
-        let active = self.placed.iter().filter_map(|placed| placed.verdict.as_ref().ok());
-        active.map(|activation| activation.id().to_owned()).collect()
-    }
-
     fn reports(&self) -> tasks::Reports {
         tasks::Reports::new(self.number, self.sender.clone())
     }
@@ -478,38 +320,6 @@ impl Driver {
     fn with_generation(&self, act: impl FnOnce(Arc<Generation>, tasks::Reports)) {
         if let Some(generation) = &self.generation {
             act(generation.clone(), self.reports());
-        }
-    }
-
-    fn publish_status(&mut self) {
-        self.status.name = match &self.unit.installed {
-            Ok(installed) if self.unit.share == Share::Common => installed.name().to_owned(),
-            Ok(_) | Err(_) => self.unit.key.clone(),
-        };
-        self.status.version =
-            self.loaded.as_ref().map(|loaded| loaded.version.clone()).unwrap_or_default();
-        self.unit.hash().clone_into(&mut self.status.hash);
-        self.status.state = self.machine.state();
-        self.status.since = self.since;
-        self.status.generation = self.number;
-        self.status.restarts = self.machine.restarts();
-        let generation = self.generation.as_ref();
-        self.status.pid = generation.and_then(|live| u32::try_from(live.process.pid()).ok());
-        self.status.room = generation.map(|live| live.room.clone());
-        self.status.instances = self.placed.iter().map(InstanceStatus::from).collect();
-        self.published.send_replace(self.status.clone());
-    }
-}
-
-impl From<&Placed> for InstanceStatus {
-    fn from(placed: &Placed) -> Self {
-        let name = placed.spec.name.clone();
-        match &placed.verdict {
-            Ok(activation) => {
-                let activation = Some(activation.id().to_owned());
-                Self { name, activation, problems: Vec::new() }
-            }
-            Err(problems) => Self { name, activation: None, problems: problems.clone() },
         }
     }
 }
