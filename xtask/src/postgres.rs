@@ -1,8 +1,9 @@
-//! A PostgreSQL server of our own for the length of the tests: its own directory, its own socket, no port, no fsync.
+//! A PostgreSQL server of our own for the length of the tests: its own directory, a free port, no fsync.
 
 use std::{
     ffi::OsStr,
     fs,
+    net::{Ipv4Addr, TcpListener},
     os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -24,6 +25,7 @@ const STOP: Duration = Duration::from_secs(20);
 /// Runs until dropped.
 pub(crate) struct Postgres {
     server: Child,
+    port: u16,
     directory: TempDir,
 }
 
@@ -41,15 +43,16 @@ impl Postgres {
         let as_owner =
             |program: &str| command(&binaries.join(program), owner.as_ref(), directory.path());
         initialise(as_owner("initdb"), directory.path())?;
-        let server = serve(as_owner("postgres"), directory.path())?;
-        let mut postgres = Self { server, directory };
+        let port = free_port()?;
+        let server = serve(as_owner("postgres"), directory.path(), port)?;
+        let mut postgres = Self { server, port, directory };
         postgres.wait_until_ready()?;
         Ok(postgres)
     }
 
     /// What the tests get as `OUTBOARD_TEST_POSTGRES_URL`.
     pub(crate) fn url(&self) -> String {
-        format!("postgres://postgres@localhost/postgres?host={}", self.directory.path().display())
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 
     /// The server writes "ready" into its pid file once it takes connections.
@@ -141,9 +144,17 @@ fn initialise(mut initdb: Command, directory: &Path) -> Result<()> {
     Ok(())
 }
 
-fn serve(mut postgres: Command, directory: &Path) -> Result<Child> {
-    let settings: [(&str, &OsStr); 6] = [
-        ("listen_addresses", "".as_ref()),
+/// Somebody else may take it before PostgreSQL does; then its start fails and says so.
+fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    Ok(listener.local_addr()?.port())
+}
+
+fn serve(mut postgres: Command, directory: &Path, port: u16) -> Result<Child> {
+    let port = port.to_string();
+    let settings: [(&str, &OsStr); 7] = [
+        ("listen_addresses", "127.0.0.1".as_ref()),
+        ("port", port.as_ref()),
         ("unix_socket_directories", directory.as_os_str()),
         ("fsync", "off".as_ref()),
         ("synchronous_commit", "off".as_ref()),

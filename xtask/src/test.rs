@@ -47,12 +47,12 @@ fn all(steps: &mut Steps, arguments: &[String]) -> Result<()> {
     steps.step("clippy", || {
         run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
     })?;
-    for name in PURE {
-        steps.step("pure crates alone", || run(&mut cargo(&["check", "-p", name])))?;
-    }
+    steps.step("pure crates alone", || {
+        PURE.iter().try_for_each(|name| run(&mut cargo(&["check", "-p", name])))
+    })?;
     let peers = build_peers(steps)?;
     steps.step("tests", || {
-        run(cargo(&["test", "--workspace"])
+        run(cargo(&["test", "--workspace", "--no-fail-fast"])
             .args(arguments)
             .env(POSTGRES_URL, url)
             .env("OUTBOARD_TEST_BIN", peers.outboard)
