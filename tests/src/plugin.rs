@@ -46,6 +46,7 @@ impl Start<'_> {
             env: Vec::new(),
             work_dir: work.path().to_path_buf(),
             socket_dir: sockets.path().to_path_buf(),
+            broker_dir: sockets.path().to_path_buf(),
             cookie: (self.cookie.0.to_owned(), self.cookie.1.to_owned()),
             versions: self.versions.to_vec(),
             tls: self.tls,

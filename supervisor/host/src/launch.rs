@@ -29,9 +29,12 @@ pub struct Launch {
     pub env: Vec<(OsString, OsString)>,
     /// Its working directory. Absolute; must exist.
     pub work_dir: PathBuf,
-    /// Where it makes its sockets, and the host its broker's. Absolute; at most 90 bytes (a socket's path has at
+    /// Where it makes its sockets. Absolute; at most 90 bytes (a socket's path has at
     /// most 107, and go-plugin's names take 17), fresh for this start, mode 0700 and the plugin's user's. Removing it is the caller's.
     pub socket_dir: PathBuf,
+    /// Where this side makes its broker's sockets. As `socket_dir`, and the same where [`Launch::user`] is
+    /// `None`; else one that the user may enter but not write, or it could exchange the sockets.
+    pub broker_dir: PathBuf,
     /// Name and value of the cookie by which the plugin knows its host. Neither may be empty.
     pub cookie: (String, String),
     /// The application protocol versions that the caller speaks. At least one.
@@ -121,6 +124,7 @@ pub(crate) struct Terms {
     pub(crate) versions: Vec<u32>,
     pub(crate) work_dir: PathBuf,
     pub(crate) socket_dir: PathBuf,
+    pub(crate) broker_dir: PathBuf,
     pub(crate) socket_group: Option<String>,
     pub(crate) tcp: AddressRule,
     pub(crate) start_timeout: Duration,
@@ -138,6 +142,7 @@ impl Launch {
             versions: self.versions,
             work_dir: self.work_dir.clone(),
             socket_dir: self.socket_dir,
+            broker_dir: self.broker_dir,
             // A plugin of another user can write to its host's sockets, as connecting needs, only
             // through its group.
             socket_group: self.user.map(|user| user.gid.to_string()),

@@ -75,6 +75,7 @@ async fn attempt(
 ) -> Result<Process, Cause> {
     let deadline = Instant::now() + launch.start_timeout;
     check_length(&launch.socket_dir)?;
+    check_length(&launch.broker_dir)?;
     let identity = match launch.tls {
         TlsMode::Required => Some(Identity::generate()?),
         TlsMode::Auto | TlsMode::Off => None,
@@ -188,7 +189,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 fn broker_config(terms: &Terms, tls: Option<Tls>, check: PeerCheck) -> BrokerConfig {
     BrokerConfig {
-        socket_dir: terms.socket_dir.clone(),
+        socket_dir: terms.broker_dir.clone(),
         socket_group: terms.socket_group.clone(),
         tls,
         check,

@@ -10,7 +10,7 @@ use outboard_jail::User;
 /// Longest path of a Unix socket on Linux, without the final NUL.
 const LONGEST_SOCKET: usize = 107;
 
-/// Room for what a plugin or the host appends to a generation's directory: `/s/plugin` and a number
+/// Room for what a plugin or the host appends to a generation's directory: `/h/plugin` and a number
 /// of up to 20 digits.
 const SOCKET_NAME: usize = 32;
 
@@ -88,7 +88,9 @@ impl Dirs {
             DirBuilder::new().mode(0o700).create(&part)?;
             give(&part, user)?;
         }
-        give(&dir.path, user)?;
+        DirBuilder::new().mode(0o700).create(dir.host())?;
+        dir.admit(&dir.host())?;
+        dir.admit(&dir.path)?;
         Ok(dir)
     }
 
@@ -111,6 +113,10 @@ pub fn control_socket(runtime: &Path) -> PathBuf {
 }
 
 /// One generation's sockets and temporary files; they go with it.
+///
+/// What is the plugin's own lies in directories of its user. The rest stays the supervisor's, which a
+/// plugin of another user may enter but not change: it must not be able to exchange a file that the
+/// supervisor is about to touch.
 #[derive(Debug)]
 pub struct GenerationDir {
     path: PathBuf,
@@ -127,13 +133,15 @@ impl GenerationDir {
         self.path.join("tmp")
     }
 
-    /// Hands a file of the host's in here to the plugin's user.
-    pub fn give(&self, path: &Path) -> io::Result<()> {
-        give(path, self.user)
+    /// For the supervisor's sockets that the plugin connects to.
+    pub fn host(&self) -> PathBuf {
+        self.path.join("h")
     }
 
-    pub fn path(&self) -> &Path {
-        &self.path
+    fn admit(&self, path: &Path) -> io::Result<()> {
+        let Some(user) = self.user else { return Ok(()) };
+        std::os::unix::fs::chown(path, None, Some(user.gid))?;
+        fs::set_permissions(path, Permissions::from_mode(0o710))
     }
 }
 

@@ -59,6 +59,7 @@ impl Stage {
             env: vec![("BEACONS".into(), self.dir().join("beacons").into())],
             work_dir: self.dir().to_owned(),
             socket_dir: self.dir().to_owned(),
+            broker_dir: self.dir().to_owned(),
             cookie: (COOKIE.0.to_owned(), COOKIE.1.to_owned()),
             versions: vec![1],
             tls: TlsMode::Auto,

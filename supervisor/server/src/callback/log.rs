@@ -11,11 +11,6 @@ use super::Caller;
 use super::room::activation;
 use crate::plugin::LogEntry;
 
-/// Longest message and longest value of a field, in bytes.
-const LONGEST: usize = 8192;
-/// Longest name of a field, in bytes.
-const LONGEST_NAME: usize = 256;
-const MOST_FIELDS: usize = 64;
 const MOST_RECORDS: usize = 1000;
 
 #[tonic::async_trait]
@@ -45,20 +40,10 @@ impl Log for Caller {
 fn entry(record: wire::Record, instance: &str) -> LogEntry {
     let level = level(record.level());
     let time = record.time.and_then(|time| SystemTime::try_from(time).ok());
-    let mut fields: Vec<_> = record
-        .fields
-        .into_iter()
-        .take(MOST_FIELDS)
-        .map(|(name, value)| (cut(name, LONGEST_NAME), cut(value, LONGEST)))
-        .collect();
+    let mut fields: Vec<_> = record.fields.into_iter().collect();
     fields.sort();
     fields.insert(0, ("instance".to_owned(), instance.to_owned()));
-    LogEntry {
-        time: time.unwrap_or_else(SystemTime::now),
-        level,
-        message: cut(record.message, LONGEST),
-        fields,
-    }
+    LogEntry { time: time.unwrap_or_else(SystemTime::now), level, message: record.message, fields }
 }
 
 fn level(level: wire::Level) -> Level {
@@ -68,20 +53,5 @@ fn level(level: wire::Level) -> Level {
         wire::Level::Unspecified | wire::Level::Info => Level::INFO,
         wire::Level::Warn => Level::WARN,
         wire::Level::Error => Level::ERROR,
-    }
-}
-
-fn cut(mut text: String, longest: usize) -> String {
-    text.truncate(text.floor_char_boundary(longest));
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn long_text_is_cut_between_characters() {
-        assert_eq!(cut("aé".to_owned(), 2), "a");
     }
 }

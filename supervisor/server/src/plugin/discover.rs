@@ -60,7 +60,10 @@ fn only_one(mut same: Vec<Candidate>) -> Candidate {
 pub(super) fn look(path: PathBuf) -> Candidate {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let found = match fs::metadata(&path) {
-        Err(error) => Err(format!("{error}; remove the link, or put back what it points to")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(format!("{error}; remove the link, or put back what it points to"))
+        }
+        Err(error) => Err(format!("{error}; make it readable for the supervisor")),
         Ok(metadata) if metadata.is_dir() => directory(&path),
         Ok(metadata) if metadata.is_file() => {
             lone(&path, &stem, metadata.permissions().mode() & 0o111 != 0)
@@ -81,7 +84,7 @@ fn directory(path: &Path) -> Result<Found, String> {
             "a directory without {}; add one, or move the program itself into the plugins directory",
             manifest::FILE_NAME
         ),
-        _ => format!("{}: {error}", file.display()),
+        _ => format!("{}: {error}; make it readable for the supervisor", file.display()),
     })?;
     let manifest = Manifest::parse(&file.display().to_string(), &text)
         .map_err(|mistakes| mistakes.to_string())?;

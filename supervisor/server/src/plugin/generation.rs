@@ -1,6 +1,7 @@
 //! One process of a plugin: its directories, its door to the host, and the calls that the host makes
 //! before and after anything is routed to it.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
@@ -31,6 +32,12 @@ use crate::{task, version};
 
 /// Of `OUTBOARD_HOST_ADDRESS`, in bytes: what every gRPC client takes, whatever its language.
 const LONGEST_HOST_ADDRESS: usize = 100;
+
+/// Further problems of one answer are left out.
+const MOST_PROBLEMS: usize = 100;
+
+/// Of a problem's message, in characters; what is longer is cut.
+const LONGEST_PROBLEM: usize = 1024;
 
 /// A connected process, and everything of the host's that belongs to it.
 pub(super) struct Generation {
@@ -89,11 +96,13 @@ impl Generation {
         let (name, began) = (installed.name(), Instant::now());
         warn_of_root(installed);
         let dir = context.dirs.generation(installed.user).map_err(Failure::passing)?;
-        let door = Listener::bind_unix(dir.path(), "host").map_err(Failure::passing)?;
+        let door = Listener::bind_unix(&dir.host(), "host").map_err(Failure::passing)?;
         let Address::Unix(socket) = door.address() else {
             return Err(Failure::permanent("the host's services have no Unix socket"));
         };
-        dir.give(socket).map_err(Failure::passing)?;
+        if let Some(user) = installed.user {
+            door.share_with_group(&user.gid.to_string()).map_err(Failure::passing)?;
+        }
         let launch = launch(context, installed, &dir, socket)?;
         let output = Arc::new(LogOutput::new(log.clone()));
         let process = Process::start(&context.launcher, launch, output).await.map_err(|error| {
@@ -181,7 +190,7 @@ impl Generation {
         };
         let answer = self.call(async |mut client| client.init(request).await).await;
         let mut problems = match answer {
-            Ok(response) => response.problems.into_iter().map(explain).collect(),
+            Ok(response) => explain_all(response.problems),
             Err(status) => vec![format!("Init failed: {}", describe(&status, self.call_timeout))],
         };
         if problems.is_empty() && !can_handle && !self.room.endpoints(&activation).is_empty() {
@@ -208,7 +217,7 @@ impl Generation {
         let request = wire::CheckRequest { instance: spec.name.clone(), parameters };
         match self.call(async |mut client| client.check(request).await).await {
             Ok(response) if response.problems.is_empty() => Ok(()),
-            Ok(response) => Err(response.problems.into_iter().map(explain).collect()),
+            Ok(response) => Err(explain_all(response.problems)),
             // Not every plugin can say beforehand; Init will.
             Err(status) if status.code() == Code::Unimplemented => Ok(()),
             Err(status) => {
@@ -251,9 +260,7 @@ impl Generation {
         &self,
         call: impl AsyncFnOnce(LifecycleClient<Channel>) -> Result<tonic::Response<T>, Status>,
     ) -> Result<T, Status> {
-        let client = LifecycleClient::new(self.process.channel())
-            .max_decoding_message_size(outboard_host::MAX_MESSAGE_SIZE)
-            .max_encoding_message_size(outboard_host::MAX_MESSAGE_SIZE);
+        let client = LifecycleClient::new(self.process.channel());
         match tokio::time::timeout(self.call_timeout, call(client)).await {
             Ok(answer) => answer.map(tonic::Response::into_inner),
             Err(_) => Err(Status::deadline_exceeded("no answer in time")),
@@ -276,7 +283,10 @@ fn launch(
     host_socket: &Path,
 ) -> Result<Launch, Failure> {
     let manifest = &installed.manifest;
-    let program = installed.program.open().map_err(Failure::passing)?;
+    let program = installed.program.open().map_err(|error| {
+        let path = installed.program.path.display();
+        Failure::permanent(format!("{path}: {error}; send SIGHUP to import the plugin again"))
+    })?;
     let work_dir = context.dirs.work(installed.name(), installed.user).map_err(Failure::passing)?;
     let host_address = format!("unix://{}", host_socket.display());
     if host_address.len() > LONGEST_HOST_ADDRESS {
@@ -284,7 +294,9 @@ fn launch(
             "the runtime directory is too long for OUTBOARD_HOST_ADDRESS; choose a shorter runtime_dir",
         ));
     }
-    let mut variables = context.environment.for_plugin(&manifest.env);
+    let mut variables: BTreeMap<_, _> =
+        context.environment.for_plugin(&manifest.env).into_iter().collect();
+    // The operator's word goes before the environment's, and the host's before both.
     variables.extend(installed.env.iter().cloned());
     variables.extend([
         (OsString::from("HOME"), work_dir.clone().into_os_string()),
@@ -297,9 +309,10 @@ fn launch(
         name: installed.name().to_owned(),
         program,
         args: installed.program.args.clone(),
-        env: variables,
+        env: variables.into_iter().collect(),
         work_dir,
         socket_dir: dir.sockets(),
+        broker_dir: dir.host(),
         cookie: (go_plugin.cookie_key.clone(), go_plugin.cookie_value.clone()),
         versions: go_plugin.versions.clone(),
         tls: match manifest.tls {
@@ -325,7 +338,12 @@ fn describe(status: &Status, timeout: Duration) -> String {
     }
 }
 
+fn explain_all(problems: Vec<wire::Problem>) -> Vec<String> {
+    problems.into_iter().take(MOST_PROBLEMS).map(explain).collect()
+}
+
 fn explain(problem: wire::Problem) -> String {
     let wire::Problem { pointer, message } = problem;
+    let message: String = message.chars().take(LONGEST_PROBLEM).collect();
     if pointer.is_empty() { message } else { format!("parameter {pointer}: {message}") }
 }

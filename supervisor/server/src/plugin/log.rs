@@ -2,16 +2,27 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::broadcast;
 use tracing::Level;
 use tracing::field::display;
 
 use super::rate::Bucket;
+use crate::task;
 
-/// Lines kept for `outboard plugin logs`.
+/// Lines kept for `outboard plugin logs`, and their size in bytes.
 const KEPT: usize = 1000;
+const KEPT_BYTES: usize = 1 << 20;
+
+/// Longest message and longest value of a field, in bytes; what is longer is cut.
+const LONGEST: usize = 8192;
+/// Longest name of a field, in bytes.
+const LONGEST_NAME: usize = 256;
+const MOST_FIELDS: usize = 64;
+
+/// How long lines may be missing before somebody is told.
+const REPORT: Duration = Duration::from_secs(1);
 
 /// New lines that a slow reader may fall behind before it misses some.
 const BACKLOG: usize = 256;
@@ -36,6 +47,7 @@ pub struct PluginLog {
 #[derive(Debug)]
 struct State {
     kept: VecDeque<LogEntry>,
+    kept_bytes: usize,
     bucket: Bucket,
     /// Lines that came too fast since the last one that did not.
     dropped: u64,
@@ -45,13 +57,33 @@ impl PluginLog {
     /// Takes `rate` lines a second in the long run, and as many at once.
     pub fn new(plugin: String, rate: u32) -> Arc<Self> {
         let (new, _) = broadcast::channel(BACKLOG);
-        let state = State { kept: VecDeque::new(), bucket: Bucket::new(rate), dropped: 0 };
+        let state =
+            State { kept: VecDeque::new(), kept_bytes: 0, bucket: Bucket::new(rate), dropped: 0 };
         Arc::new(Self { plugin, state: Mutex::new(state), new })
     }
 
-    /// False: it came too fast and was dropped. The next line that is not dropped is preceded by the count.
-    pub fn write(&self, entry: LogEntry) -> bool {
-        self.write_at(Instant::now(), entry)
+    /// False: it came too fast and was dropped. How many were is said before the next line that is not,
+    /// or after a while.
+    pub fn write(self: &Arc<Self>, entry: LogEntry) -> bool {
+        let is_taken = self.write_at(Instant::now(), entry);
+        if !is_taken && self.state().dropped == 1 {
+            let log = self.clone();
+            task::spawn("missing log lines", async move {
+                tokio::time::sleep(REPORT).await;
+                log.report();
+            })
+            .detach();
+        }
+        is_taken
+    }
+
+    /// Says what has been dropped so far.
+    fn report(&self) {
+        let mut state = self.state();
+        let dropped = std::mem::take(&mut state.dropped);
+        if dropped > 0 {
+            self.keep(&mut state, gap(dropped));
+        }
     }
 
     fn write_at(&self, now: Instant, entry: LogEntry) -> bool {
@@ -81,11 +113,14 @@ impl PluginLog {
     }
 
     fn keep(&self, state: &mut State, entry: LogEntry) {
+        let entry = entry.cut();
         self.pass_on(&entry);
-        if state.kept.len() == KEPT {
-            state.kept.pop_front();
-        }
+        state.kept_bytes += entry.bytes();
         state.kept.push_back(entry.clone());
+        while state.kept.len() > KEPT || state.kept_bytes > KEPT_BYTES {
+            let Some(oldest) = state.kept.pop_front() else { break };
+            state.kept_bytes -= oldest.bytes();
+        }
         // Under the lock, so that `tail` neither misses nor repeats a line. Nobody listening is fine.
         let _ = self.new.send(entry);
     }
@@ -106,6 +141,28 @@ impl PluginLog {
             Level::TRACE => tracing::trace!(target: "plugin", plugin, fields, "{message}"),
         }
     }
+}
+
+impl LogEntry {
+    fn cut(mut self) -> Self {
+        cut(&mut self.message, LONGEST);
+        self.fields.truncate(MOST_FIELDS);
+        for (name, value) in &mut self.fields {
+            cut(name, LONGEST_NAME);
+            cut(value, LONGEST);
+        }
+        self
+    }
+
+    fn bytes(&self) -> usize {
+        let fields = self.fields.iter().map(|(name, value)| name.len() + value.len());
+        self.message.len() + fields.sum::<usize>()
+    }
+}
+
+/// Between characters.
+fn cut(text: &mut String, longest: usize) {
+    text.truncate(text.floor_char_boundary(longest));
 }
 
 fn gap(count: u64) -> LogEntry {
@@ -161,9 +218,20 @@ mod tests {
         let now = Instant::now();
         let taken = (0..5).filter(|n| log.write_at(now, entry(n.to_string()))).count();
         assert_eq!(taken, 2);
-        assert!(log.write_at(now + std::time::Duration::from_secs(1), entry("later".to_owned())));
+        assert!(log.write_at(now + Duration::from_secs(1), entry("later".to_owned())));
         let kept = messages(log.tail(10).0);
         assert!(kept[2].starts_with("3 lines are missing"), "{kept:?}");
         assert_eq!(kept[3], "later");
+    }
+
+    #[test]
+    fn long_lines_are_cut_between_characters_and_all_together_stay_small() {
+        let log = PluginLog::new("hello".to_owned(), 10_000);
+        for _ in 0..KEPT {
+            log.write(entry("é".repeat(LONGEST)));
+        }
+        let kept = log.tail(KEPT).0;
+        assert!(kept.iter().all(|entry| entry.message.len() == LONGEST));
+        assert!(kept.iter().map(LogEntry::bytes).sum::<usize>() <= KEPT_BYTES);
     }
 }

@@ -8,27 +8,59 @@ use tracing::Level;
 
 use super::log::{LogEntry, PluginLog};
 
-/// A line of standard output that grows beyond this is cut in pieces.
+/// A line that grows beyond this is cut in pieces.
 const LONGEST_LINE: usize = 8192;
 
 pub(super) struct LogOutput {
+    stdout: Stream,
+    stderr: Stream,
     log: Arc<PluginLog>,
-    /// The beginning of a line of standard output.
+}
+
+/// What a plugin prints as it likes, cut into lines.
+struct Stream {
+    name: &'static str,
+    level: Level,
+    log: Arc<PluginLog>,
+    /// The beginning of a line.
     partial: Mutex<Vec<u8>>,
 }
 
 impl LogOutput {
     pub(super) fn new(log: Arc<PluginLog>) -> Self {
-        Self { log, partial: Mutex::default() }
+        let stream =
+            |name, level| Stream { name, level, log: log.clone(), partial: Mutex::default() };
+        Self { stdout: stream("stdout", Level::INFO), stderr: stream("stderr", Level::WARN), log }
+    }
+}
+
+impl Stream {
+    fn take(&self, bytes: &[u8]) {
+        let mut partial = self.partial.lock().unwrap_or_else(PoisonError::into_inner);
+        for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
+            partial.extend_from_slice(piece);
+            if piece.ends_with(b"\n") || partial.len() >= LONGEST_LINE {
+                self.print(&partial);
+                partial.clear();
+            }
+        }
     }
 
     fn print(&self, line: &[u8]) {
         let message = String::from_utf8_lossy(line).trim_end().to_owned();
         if !message.is_empty() {
-            let fields = vec![("stream".to_owned(), "stdout".to_owned())];
-            let entry = LogEntry { time: SystemTime::now(), level: Level::INFO, message, fields };
+            let fields = vec![("stream".to_owned(), self.name.to_owned())];
+            let entry = LogEntry { time: SystemTime::now(), level: self.level, message, fields };
             self.log.write(entry);
         }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let partial =
+            std::mem::take(self.partial.get_mut().unwrap_or_else(PoisonError::into_inner));
+        self.print(&partial);
     }
 }
 
@@ -50,14 +82,11 @@ impl Output for LogOutput {
     }
 
     fn stdout(&self, bytes: &[u8]) {
-        let mut partial = self.partial.lock().unwrap_or_else(PoisonError::into_inner);
-        for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
-            partial.extend_from_slice(piece);
-            if piece.ends_with(b"\n") || partial.len() >= LONGEST_LINE {
-                self.print(&partial);
-                partial.clear();
-            }
-        }
+        self.stdout.take(bytes);
+    }
+
+    fn stderr(&self, bytes: &[u8]) {
+        self.stderr.take(bytes);
     }
 }
 
@@ -75,13 +104,5 @@ fn text(value: serde_json::Value) -> String {
     match value {
         serde_json::Value::String(text) => text,
         other => other.to_string(),
-    }
-}
-
-impl Drop for LogOutput {
-    fn drop(&mut self) {
-        let partial =
-            std::mem::take(self.partial.get_mut().unwrap_or_else(PoisonError::into_inner));
-        self.print(&partial);
     }
 }

@@ -10,8 +10,11 @@ impl Driver {
             Ok(installed) if self.unit.share == Share::Common => installed.name().to_owned(),
             Ok(_) | Err(_) => self.unit.key.clone(),
         };
-        self.status.version =
-            self.loaded.as_ref().map(|loaded| loaded.version.clone()).unwrap_or_default();
+        self.status.version = self
+            .loaded
+            .as_ref()
+            .map(|loaded| loaded.version.chars().take(64).collect())
+            .unwrap_or_default();
         self.unit.hash().clone_into(&mut self.status.hash);
         self.status.state = self.machine.state();
         self.status.since = self.since;
