@@ -65,8 +65,11 @@ impl Handshake {
     /// Judges the first line of a plugin's stdout, with or without its line end.
     ///
     /// The checks and their order are go-plugin's, so both hosts blame the same field, except that a
-    /// missing certificate is an error here. A certificate that nobody asked for is ignored, once it
-    /// has passed the check that go-plugin makes of it.
+    /// missing certificate is an error here. Of a certificate, whether asked for or not, only the form
+    /// is checked: base64 without padding, and one DER SEQUENCE in it. What is inside is judged where
+    /// it is pinned. One that nobody asked for is then ignored. Of an address, the form and the
+    /// length are checked, not whether anything is there; of the fields after the certificate, the
+    /// seventh, and only where multiplexing was asked for.
     ///
     /// # Errors
     ///

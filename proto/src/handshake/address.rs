@@ -9,6 +9,12 @@ use thiserror::Error;
 
 use super::quote;
 
+/// `sun_path` of Linux holds 108 bytes; one is the NUL, at the end of a path or before a name.
+const LONGEST_UNIX: usize = 107;
+
+/// The longest name of a host that DNS knows has 253 bytes; a colon and a port take six.
+const LONGEST_TCP: usize = 260;
+
 /// Where the other side listens.
 ///
 /// `Display` gives what stands on the wire, without the network.
@@ -38,6 +44,16 @@ pub enum AddressError {
         /// The path, quoted.
         got: String,
     },
+    /// More bytes than any socket address of that network takes.
+    #[error("the {network} address {got} has more than {limit} bytes; listen at a shorter one")]
+    TooLong {
+        /// `unix` or `tcp`.
+        network: &'static str,
+        /// The address, quoted.
+        got: String,
+        /// In bytes.
+        limit: usize,
+    },
     /// Not `host:port`.
     #[error(
         "the TCP address {got} is not \"host:port\" with a port from 1 to 65535; write an IPv6 \
@@ -54,7 +70,8 @@ impl Address {
     ///
     /// # Errors
     ///
-    /// When the network is unknown, or the address is not one of that network.
+    /// When the network is unknown, or the address is not one of that network: more than 107 bytes for
+    /// a Unix socket's path or name and 260 for TCP never are.
     pub fn parse(network: &[u8], address: &[u8]) -> Result<Self, AddressError> {
         match network {
             b"unix" => unix(address),
@@ -91,6 +108,7 @@ impl Address {
 }
 
 fn unix(address: &[u8]) -> Result<Address, AddressError> {
+    check_length("unix", address, address.strip_prefix(b"@").unwrap_or(address), LONGEST_UNIX)?;
     match address {
         [b'@', name @ ..] if !name.is_empty() => Ok(Address::Abstract(name.to_owned())),
         [] | [b'@'] => Err(AddressError::UnixPath { got: quote(address) }),
@@ -99,7 +117,21 @@ fn unix(address: &[u8]) -> Result<Address, AddressError> {
     }
 }
 
+/// Before anything else: whoever announces it may be hostile, and it is kept until it is dialled.
+fn check_length(
+    network: &'static str,
+    address: &[u8],
+    counted: &[u8],
+    limit: usize,
+) -> Result<(), AddressError> {
+    if counted.len() <= limit {
+        return Ok(());
+    }
+    Err(AddressError::TooLong { network, got: quote(address), limit })
+}
+
 fn tcp(address: &[u8]) -> Result<Address, AddressError> {
+    check_length("tcp", address, address, LONGEST_TCP)?;
     std::str::from_utf8(address)
         .ok()
         .filter(|address| host_and_port(address).is_some())

@@ -1,8 +1,10 @@
 use std::path::PathBuf;
 
+use base64::prelude::BASE64_STANDARD as STANDARD;
 use proptest::prelude::*;
 
 use super::*;
+use crate::transport::Identity;
 
 const PLAIN: Expect<'_> = Expect { versions: &[1, 2], auto_mtls: false, multiplex: false };
 const MTLS: Expect<'_> = Expect { auto_mtls: true, ..PLAIN };
@@ -10,6 +12,11 @@ const MUX: Expect<'_> = Expect { multiplex: true, ..PLAIN };
 
 fn parse(line: &str) -> Result<Handshake, HandshakeError> {
     Handshake::parse(line.as_bytes(), &PLAIN)
+}
+
+/// A certificate as plugins make them; the length of its signature varies by a few bytes.
+fn certificate() -> Vec<u8> {
+    Identity::generate().unwrap().cert_der().to_owned()
 }
 
 /// A DER SEQUENCE of the size of a small certificate.
@@ -151,6 +158,19 @@ fn h14_tcp_addresses_are_host_and_port() {
 }
 
 #[test]
+fn an_address_that_no_socket_can_have_is_refused_with_its_limit() {
+    let unix = |bytes: usize| format!("1|1|unix|/{}|grpc", "a".repeat(bytes - 1));
+    assert!(parse(&unix(107)).is_ok());
+    refused(&unix(108), "more than 107 bytes; listen at a shorter one");
+    let named = |bytes: usize| format!("1|1|unix|@{}|grpc", "a".repeat(bytes));
+    assert!(parse(&named(107)).is_ok());
+    refused(&named(108), "more than 107 bytes");
+    let tcp = |bytes: usize| format!("1|1|tcp|{}:80|grpc", "a".repeat(bytes - 3));
+    assert!(parse(&tcp(260)).is_ok());
+    refused(&tcp(261), "more than 260 bytes");
+}
+
+#[test]
 fn h15_a_leading_at_sign_means_an_abstract_socket() {
     assert_eq!(parse("1|1|unix|@name|grpc").unwrap().address, Address::Abstract(b"name".to_vec()));
     refused("1|1|unix||grpc", "is empty");
@@ -173,6 +193,7 @@ fn h16_fifty_characters_of_junk_are_no_certificate() {
 
 #[test]
 fn h17_a_certificate_that_nobody_asked_for_is_ignored() {
+    assert_eq!(parse(&line(&BASE64.encode(certificate()))).unwrap().server_cert, None);
     assert_eq!(parse(&line(&BASE64.encode(der()))).unwrap().server_cert, None);
 }
 
@@ -184,13 +205,19 @@ fn a_certificate_that_was_asked_for_is_unpacked() {
 
 #[test]
 fn h18_padding_and_other_alphabets_are_refused() {
-    let mut der = der();
-    // 202 bytes would need two padding characters.
-    der.pop();
-    der[2] -= 1;
-    let good = BASE64.encode(&der);
-    assert!(parse(&line(&good)).is_ok());
-    refused(&line(&format!("{good}==")), "not base64");
+    // Where a certificate's length asks for none, padding would be wrong for any decoder.
+    let certificate = std::iter::repeat_with(certificate)
+        .find(|certificate| certificate.len() % 3 != 0)
+        .expect("an endless supply, of lengths that vary");
+    let good = BASE64.encode(&certificate);
+    let padded = STANDARD.encode(&certificate);
+    assert!(padded.ends_with('='), "{padded}");
+    let mtls = |field: &str| Handshake::parse(line(field).as_bytes(), &MTLS);
+    assert_eq!(mtls(&good).unwrap().server_cert, Some(certificate));
+    for handshake in [mtls(&padded), parse(&line(&padded))] {
+        let error = handshake.unwrap_err();
+        assert!(matches!(error, HandshakeError::CertificateBase64(_)), "{error}");
+    }
     refused(&line(&"-_".repeat(40)), "standard alphabet without padding");
 }
 

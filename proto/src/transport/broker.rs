@@ -19,7 +19,7 @@ use tonic::transport::Channel;
 
 use self::mailbox::{LIFE, Mailboxes, Ticket};
 pub use self::stream::BrokerService;
-use self::stream::Reader;
+use self::stream::{LONGEST_MESSAGE, Reader};
 use super::connect::{ConnectError, connect};
 use super::incoming::Incoming;
 use super::listener::Listener;
@@ -142,7 +142,8 @@ impl Broker {
     /// A host that connects again opens a new control stream, which takes the place of the old one.
     pub fn serve(config: BrokerConfig) -> (Self, GrpcBrokerServer<BrokerService>) {
         let shared = Shared::new(config);
-        let service = GrpcBrokerServer::new(BrokerService::new(shared.clone()));
+        let service = GrpcBrokerServer::new(BrokerService::new(shared.clone()))
+            .max_decoding_message_size(LONGEST_MESSAGE);
         (Self { shared, _reader: None }, service)
     }
 

@@ -241,6 +241,35 @@ async fn b07_an_unknown_network_fails_the_hosts_dial_at_once() {
 }
 
 #[tokio::test]
+async fn an_announcement_of_an_address_that_no_socket_has_fails_the_dial_at_once() {
+    let (host, _received, _server, _dir) =
+        scripted(Some(announcement("unix", &format!("/{}", "a".repeat(60_000))))).await;
+    let error = host.dial(1).await.unwrap_err();
+    assert!(matches!(error, BrokerError::Address { id: 1, .. }), "{error}");
+    assert!(error.to_string().contains("more than 107 bytes"), "{error}");
+}
+
+#[tokio::test]
+async fn an_announcement_of_more_than_64_kib_ends_the_broker() {
+    let (host, _received, _server, _dir) =
+        scripted(Some(announcement("unix", &"a".repeat(64 * 1024)))).await;
+    let error = host.dial(1).await.unwrap_err();
+    assert!(matches!(error, BrokerError::Closed { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn an_announcement_of_more_than_64_kib_is_not_taken_in_by_a_plugin_either() {
+    let sides = sides(None).await;
+    drop(sides.host);
+    let says = [announcement("unix", &"a".repeat(64 * 1024))];
+    let says = tokio_stream::iter(says).chain(tokio_stream::pending());
+    let mut client = GrpcBrokerClient::new(sides.channel);
+    let mut control = client.start_stream(says).await.unwrap().into_inner();
+    let ended = time::timeout(5 * SECOND, control.message()).await.expect("it goes on");
+    assert!(!matches!(ended, Ok(Some(_))), "{ended:?}");
+}
+
+#[tokio::test]
 async fn b07_an_unknown_network_fails_the_plugins_dial_at_once() {
     let sides = sides(None).await;
     drop(sides.host);

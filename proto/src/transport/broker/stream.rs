@@ -16,6 +16,10 @@ use crate::goplugin::ConnInfo;
 use crate::goplugin::grpc_broker_client::GrpcBrokerClient;
 use crate::goplugin::grpc_broker_server::GrpcBroker;
 
+/// The most that one announcement may take, in bytes: a number, a network and a short address take
+/// far less.
+pub(super) const LONGEST_MESSAGE: usize = 64 * 1024;
+
 /// The host's task on the control stream; dropping it ends the stream.
 pub(super) struct Reader(AbortHandle);
 
@@ -44,7 +48,7 @@ async fn read(
     outgoing: mpsc::UnboundedReceiver<ConnInfo>,
     shared: &Shared,
 ) -> Status {
-    let mut client = GrpcBrokerClient::new(channel);
+    let mut client = GrpcBrokerClient::new(channel).max_decoding_message_size(LONGEST_MESSAGE);
     let mut incoming = match client.start_stream(UnboundedReceiverStream::new(outgoing)).await {
         Ok(response) => response.into_inner(),
         Err(status) => return status,
