@@ -9,7 +9,7 @@ pub mod traffic;
 
 use std::{
     ffi::OsStr,
-    net::SocketAddr,
+    net::{SocketAddr, TcpStream},
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::{Child, ExitStatus, Stdio},
@@ -117,6 +117,11 @@ impl<'a> Supervisor<'a> {
     /// A request on a connection of its own; `headers` are whole lines.
     pub fn request(&self, method: &str, path: &str, headers: &str, body: &str) -> Result<Reply> {
         http::exchange(self.address, http::request(method, path, headers, body))
+    }
+
+    /// Sends a request and comes back once the gateway has it in hand.
+    pub fn begin(&self, method: &str, path: &str) -> Result<TcpStream> {
+        http::begin(self.address, method, path)
     }
 
     /// Requests one after the other, until told to stop.

@@ -5,7 +5,7 @@ use std::{
     net::{SocketAddr, TcpStream},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::LIMIT;
@@ -66,6 +66,21 @@ pub fn connect(address: SocketAddr) -> Result<TcpStream> {
     let stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(LIMIT))?;
     stream.set_write_timeout(Some(LIMIT))?;
+    Ok(stream)
+}
+
+/// Sends a request and comes back once the server has begun to read its body.
+pub(super) fn begin(address: SocketAddr, method: &str, path: &str) -> Result<TcpStream> {
+    let mut stream = connect(address)?;
+    let headers = "expect: 100-continue\r\n";
+    let request = request(method, path, headers, "x");
+    let (head, body) = request.split_at(request.len() - 1);
+    stream.write_all(head.as_bytes())?;
+    let mut interim = [0; "HTTP/1.1 100 Continue\r\n\r\n".len()];
+    stream.read_exact(&mut interim)?;
+    let interim = String::from_utf8_lossy(&interim);
+    ensure!(interim.starts_with("HTTP/1.1 100 "), "{interim}");
+    stream.write_all(body.as_bytes())?;
     Ok(stream)
 }
 

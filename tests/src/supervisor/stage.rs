@@ -15,10 +15,9 @@ use tempfile::TempDir;
 use super::Supervisor;
 use crate::places;
 
-/// What every test's configuration begins with: shorter waits than an operator would want.
+/// What every test's configuration begins with: a shorter wait than an operator would want.
 const SUPERVISION: &str = "
 [supervision]
-stop_grace = \"2s\"
 backoff_min = \"10ms\"
 ";
 

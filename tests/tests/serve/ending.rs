@@ -1,31 +1,13 @@
 //! SIGTERM and Ctrl-C, and who may start beside a running supervisor.
 
-use std::{
-    io::{Read as _, Write as _},
-    net::TcpStream,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use e2e::supervisor::{
-    Supervisor, http, processes,
+    http, processes,
     stage::{Done, Stage},
 };
 use nix::sys::signal::Signal;
-
-/// Sends a request and comes back once the gateway has it in hand.
-fn begin(supervisor: &Supervisor<'_>, path: &str) -> Result<TcpStream> {
-    let mut stream = http::connect(supervisor.address)?;
-    let head = format!(
-        "GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\nexpect: 100-continue\r\ncontent-length: 1\r\n\r\n"
-    );
-    stream.write_all(head.as_bytes())?;
-    let mut interim = [0; "HTTP/1.1 100 Continue\r\n\r\n".len()];
-    stream.read_exact(&mut interim)?;
-    ensure!(interim.starts_with(b"HTTP/1.1 100 "), "{:?}", String::from_utf8_lossy(&interim));
-    stream.write_all(b"x")?;
-    Ok(stream)
-}
 
 #[test]
 fn sigterm_ends_requests_then_plugins_then_itself_and_leaves_nothing() -> Result<()> {
@@ -34,7 +16,7 @@ fn sigterm_ends_requests_then_plugins_then_itself_and_leaves_nothing() -> Result
     let mut supervisor = stage.serve()?;
     let all = processes::within(stage.root())?;
     ensure!(all.len() >= 6, "supervisor, launcher, two guards, two plugins: {all:?}");
-    let mut slow = begin(&supervisor, "/api/mock/slow?ms=500")?;
+    let mut slow = supervisor.begin("GET", "/api/mock/slow?ms=500")?;
 
     let code = supervisor.stop()?;
 
@@ -60,7 +42,7 @@ fn a_request_that_outlives_the_drain_is_cut_off_and_told_by_the_exit_code() -> R
     let stage = Stage::with_mock()?;
     stage.configure("drain_timeout = \"300ms\"\n")?;
     let mut supervisor = stage.serve()?;
-    let _slow = begin(&supervisor, "/api/mock/slow?ms=60000")?;
+    let _slow = supervisor.begin("GET", "/api/mock/slow?ms=60000")?;
 
     let started = Instant::now();
     let code = supervisor.stop()?;
@@ -78,7 +60,7 @@ fn a_second_ctrl_c_does_not_wait_for_the_drain() -> Result<()> {
     stage.configure("drain_timeout = \"10m\"\n")?;
     let mut supervisor = stage.serve()?;
     let plugins = supervisor.plugin_processes()?;
-    let _slow = begin(&supervisor, "/api/mock/slow?ms=60000")?;
+    let _slow = supervisor.begin("GET", "/api/mock/slow?ms=60000")?;
 
     supervisor.signal(Signal::SIGINT)?;
     supervisor.log.wait(0, "stopping: no new requests")?;
