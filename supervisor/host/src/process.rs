@@ -20,7 +20,9 @@ use crate::{start, stop};
 /// What go-plugin's hosts accept in one message, in bytes.
 ///
 /// tonic's clients accept 4 MiB: give this to `max_decoding_message_size` of each client made from
-/// [`Process::channel`], or a smaller limit that suits the service.
+/// [`Process::channel`], or rather a smaller limit that suits the service: a plugin need only announce
+/// a message of this size, in five bytes, to have its host reserve that much memory for it, and may do
+/// so in every call at once.
 pub const MAX_MESSAGE_SIZE: usize = i32::MAX as usize;
 
 /// One running plugin process, from its handshake to its end.
@@ -50,6 +52,12 @@ impl Process {
     ///
     /// Whether it is healthy is not asked here: see [`Process::check_health`]. Dropping the future
     /// kills what was started so far. Must be called within a tokio runtime with IO and time enabled.
+    /// The launcher is waited for in `block_in_place` if that has several threads, else on the one it
+    /// has: what else the same task does waits too.
+    ///
+    /// # Panics
+    ///
+    /// Within a `LocalSet` of a runtime with several threads.
     ///
     /// # Errors
     ///

@@ -106,15 +106,17 @@ impl<'a> Sorter<'a> {
         if text.is_empty() {
             return;
         }
-        self.tail.push(text);
         if !self.bucket.take(text.len() + PER_LINE, now) {
+            self.tail.push_unread(text);
             self.dropped += 1;
             return;
         }
-        self.output.line(match piece {
+        let line = match piece {
             Piece::Line(line) => self.reader.line(line),
             Piece::Part(part) => hclog::part(part),
-        });
+        };
+        self.tail.push(&line);
+        self.output.line(line);
     }
 
     fn report(&mut self) {

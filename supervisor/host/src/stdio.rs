@@ -15,7 +15,10 @@ use tonic::Status;
 use tonic::transport::Channel;
 
 use crate::launch::Output;
-use crate::process::MAX_MESSAGE_SIZE;
+
+/// The most that one piece may take, in bytes. Go plugins send 1 KiB at a time, and what is announced
+/// as one piece is reserved before it is there.
+const LONGEST_PIECE: usize = 1024 * 1024;
 
 /// Output is taken to have stopped when nothing came for so long.
 const QUIET: Duration = Duration::from_millis(10);
@@ -43,7 +46,7 @@ async fn copy(
     output: &dyn Output,
     arrived: &watch::Sender<u64>,
 ) -> Result<(), Status> {
-    let mut client = GrpcStdioClient::new(channel).max_decoding_message_size(MAX_MESSAGE_SIZE);
+    let mut client = GrpcStdioClient::new(channel).max_decoding_message_size(LONGEST_PIECE);
     let mut stream = client.stream_stdio(()).await?.into_inner();
     while let Some(piece) = stream.message().await? {
         match piece.channel() {
