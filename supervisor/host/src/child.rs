@@ -2,20 +2,22 @@
 //!
 //! Dropping it kills the whole tree, which is what makes a start cancel-safe.
 
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use outboard_jail::{self as jail, Exit, Guard, Launcher, Spec, Tree};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::watch;
+use tokio::task::block_in_place;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use crate::error::{Cause, StderrTail};
-use crate::exit::{self, News, Started};
-use crate::launch::Output;
+use crate::exit::{self, News, SocketDir, Started};
+use crate::launch::{Output, Terms};
 use crate::source::{PATIENCE, Source};
 use crate::stderr::{self, Tail};
 
@@ -50,20 +52,24 @@ impl Child {
     pub(crate) fn spawn(
         launcher: &Launcher,
         spec: &Spec,
-        name: &str,
+        terms: &Terms,
         output: &Arc<dyn Output>,
     ) -> Result<(Self, Source), Cause> {
-        let child = launcher.spawn(spec).map_err(Cause::Spawn)?;
-        Self::adopt(child, name, output).map_err(Cause::Resources)
+        let path = &terms.socket_dir;
+        let sockets = SocketDir::open(path)
+            .map_err(|error| Cause::NoSocketDir { path: path.clone(), error })?;
+        let child = blocking(|| launcher.spawn(spec)).map_err(Cause::Spawn)?;
+        Self::adopt(child, sockets, &terms.name, output).map_err(Cause::Resources)
     }
 
     fn adopt(
         child: jail::Child,
+        sockets: SocketDir,
         name: &str,
         output: &Arc<dyn Output>,
     ) -> io::Result<(Self, Source)> {
         let guard = Arc::new(child.guard);
-        let news = exit::follow(Arc::clone(&guard))?;
+        let news = exit::follow(Arc::clone(&guard), sockets)?;
         let stdout = Source::new(child.stdout, news.seen.clone())?;
         let stderr = Source::new(child.stderr, news.seen.clone())?;
         let (tail, readers) = (Arc::new(Tail::default()), TaskTracker::new());
@@ -85,8 +91,8 @@ impl Child {
         self.readers.spawn(reader);
     }
 
-    /// To be removed when the tree is gone.
-    pub(crate) fn leaves(&self, socket: PathBuf) {
+    /// A socket in its directory, to be removed when the tree is gone.
+    pub(crate) fn leaves(&self, socket: OsString) {
         let _ = self.news.leftover.set(socket);
     }
 
@@ -127,5 +133,15 @@ impl Child {
 
     pub(crate) fn stderr_tail(&self) -> StderrTail {
         StderrTail(self.tail.read())
+    }
+}
+
+/// Runs what waits for the launcher: well under a millisecond, but many seconds for one that is stuck
+/// and has to be replaced. The runtime's other tasks go on meanwhile on its other threads; a runtime
+/// that has only this thread waits.
+fn blocking<T>(call: impl FnOnce() -> T) -> T {
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::MultiThread => block_in_place(call),
+        _ => call(),
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Program {
     pub(crate) mode: u32,
     /// Its first bytes; empty if they can't be read.
     pub(crate) head: Vec<u8>,
+    /// The permission bits of the interpreter that a script names, if that is a file that is there.
+    pub(crate) interpreter: Option<u32>,
 }
 
 /// What stands at a program's path.
@@ -38,7 +40,7 @@ pub(crate) enum Kind {
 
 /// Why the kernel would not run `program`.
 pub(crate) fn exec(errno: i32, program: Program) -> Cause {
-    let Program { path, kind, mode, head } = program;
+    let Program { path, kind, mode, head, interpreter: found } = program;
     match kind {
         Kind::Missing => return Cause::Missing { path },
         Kind::Directory => return Cause::Directory { path },
@@ -51,7 +53,14 @@ pub(crate) fn exec(errno: i32, program: Program) -> Cause {
         (Errno::EACCES | Errno::EPERM, _) if mode & 0o111 == 0 => {
             Cause::NotExecutable { path, mode }
         }
-        (Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES, Binary::Script { interpreter })
+        (Errno::EACCES, Binary::Script { interpreter }) => match found {
+            None => Cause::InterpreterMissing { path, interpreter },
+            Some(mode) if mode & 0o111 == 0 => {
+                Cause::NotExecutable { path: interpreter.into(), mode }
+            }
+            Some(_) => Cause::ScriptNotAllowed { path, mode, interpreter, error },
+        },
+        (Errno::ENOENT | Errno::ENOTDIR, Binary::Script { interpreter })
         | (Errno::ENOENT, Binary::Native { loader: Some(interpreter) }) => {
             Cause::InterpreterMissing { path, interpreter }
         }

@@ -45,11 +45,22 @@ pub enum Cause {
         /// In bytes.
         limit: usize,
     },
+    /// The socket directory can't be opened.
+    #[error(
+        "its socket directory {path:?} can't be opened: {error}; make it before the start, as a \
+         directory and not as a link to one"
+    )]
+    NoSocketDir {
+        /// [`Launch::socket_dir`](crate::Launch::socket_dir).
+        path: PathBuf,
+        /// What the kernel said.
+        error: std::io::Error,
+    },
     /// The launcher could not start anything.
     #[error("the launcher could not start it: {0}")]
     Spawn(SpawnError),
-    /// The pipes could not be watched.
-    #[error("its pipes could not be watched: {0}; raise the limit on open files")]
+    /// The pipes, or the guard, could not be watched.
+    #[error("its pipes and guard could not be watched: {0}; raise the limit on open files")]
     Resources(std::io::Error),
     /// There is no such file.
     #[error("there is no file {path:?}; check the path, or install the plugin again")]
@@ -88,6 +99,22 @@ pub enum Cause {
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
+        /// What the kernel said.
+        error: std::io::Error,
+    },
+    /// A script that may be executed and whose interpreter is there, and still the kernel said no.
+    #[error(
+        "the kernel refuses to run the script {path:?} (mode {mode:04o}) with {interpreter:?}: \
+         {error}; check that the plugin's user may execute both and search the directories above \
+         them, and that neither is on a file system mounted noexec"
+    )]
+    ScriptNotAllowed {
+        /// The program.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+        /// What its first line names.
+        interpreter: String,
         /// What the kernel said.
         error: std::io::Error,
     },
@@ -317,11 +344,13 @@ impl Cause {
     pub fn is_permanent(&self) -> bool {
         match self {
             Self::SocketDir { .. }
+            | Self::Spawn(SpawnError::Unfit(_))
             | Self::Missing { .. }
             | Self::Directory { .. }
             | Self::NotAFile { .. }
             | Self::NotExecutable { .. }
             | Self::NotAllowed { .. }
+            | Self::ScriptNotAllowed { .. }
             | Self::NoInterpreter { .. }
             | Self::InterpreterMissing { .. }
             | Self::WrongArchitecture { .. }
@@ -332,6 +361,7 @@ impl Cause {
             | Self::RemoteTcp { .. } => true,
             Self::Handshake(error) => error.is_permanent(),
             Self::Tls(_)
+            | Self::NoSocketDir { .. }
             | Self::Spawn(_)
             | Self::Resources(_)
             | Self::WorkDir { .. }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use outboard_jail::{Program, Spec};
 
-use crate::diagnose::binary::HEAD;
+use crate::diagnose::binary::{self, Binary, HEAD};
 use crate::diagnose::{self, Kind};
 
 /// What stands where `spec` names its program.
@@ -22,7 +22,15 @@ pub(crate) fn program(spec: &Spec) -> diagnose::Program {
     let kind = metadata.as_ref().map_or(Kind::Missing, kind);
     let mode = metadata.map_or(0, |metadata| metadata.permissions().mode() & 0o7777);
     let head = if kind == Kind::File { head(&opened) } else { Vec::new() };
-    diagnose::Program { path: named(&spec.program, opened), kind, mode, head }
+    let interpreter = interpreter(&head, &spec.dir);
+    diagnose::Program { path: named(&spec.program, opened), kind, mode, head, interpreter }
+}
+
+/// The kernel takes a relative one from where the plugin runs.
+fn interpreter(head: &[u8], dir: &Path) -> Option<u32> {
+    let Binary::Script { interpreter } = binary::kind(head, binary::OURS) else { return None };
+    let metadata = dir.join(interpreter).metadata().ok().filter(Metadata::is_file)?;
+    Some(metadata.permissions().mode() & 0o7777)
 }
 
 fn kind(metadata: &Metadata) -> Kind {

@@ -3,6 +3,7 @@
 //! A step that fails ends the start: the tree is killed and gone before its cause is worked out and
 //! returned.
 
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -81,7 +82,7 @@ async fn attempt(
         TlsMode::Auto | TlsMode::Off => None,
     };
     let (spec, terms) = launch.split(identity.as_ref().map(Identity::cert_pem));
-    let (child, stdout) = Child::spawn(launcher, &spec, &terms.name, &output)?;
+    let (child, stdout) = Child::spawn(launcher, &spec, &terms, &output)?;
     match introduce(&child, stdout, &terms, identity.as_ref(), deadline).await {
         Ok(introduced) => Ok(settle_in(child, introduced, output)),
         Err(failure) => Err(explain(failure, &child, &spec, &terms).await),
@@ -112,7 +113,7 @@ async fn introduce(
     let limit = CONNECT_LIMIT.min(terms.start_timeout);
     let channel = reach(&handshake.address, tls.as_ref(), &check, limit).await?;
     if let Some(socket) = own_socket(&handshake.address, &terms.socket_dir) {
-        child.leaves(socket.to_owned());
+        child.leaves(socket);
     }
     let broker = Broker::over(channel.clone(), broker_config(terms, tls, check));
     Ok(Introduced { pid, handshake, channel, broker, stdout, rest })
@@ -142,11 +143,13 @@ fn shake_hands(
     Ok(handshake)
 }
 
-/// The socket file, if the plugin made it where it was told to. Only for an address at which the
-/// plugin was found to listen: it may name any file it likes.
-fn own_socket<'a>(address: &'a Address, socket_dir: &Path) -> Option<&'a Path> {
+/// The name of the socket, if the plugin made it where it was told to. Only for an address at which
+/// the plugin was found to listen: it may name any file it likes.
+fn own_socket(address: &Address, socket_dir: &Path) -> Option<OsString> {
     match address {
-        Address::Unix(path) if path.parent() == Some(socket_dir) => Some(path),
+        Address::Unix(path) if path.parent() == Some(socket_dir) => {
+            path.file_name().map(OsStr::to_owned)
+        }
         Address::Unix(_) | Address::Abstract(_) | Address::Tcp(_) => None,
     }
 }

@@ -1,7 +1,13 @@
 use super::*;
 
 fn file(head: &[u8], mode: u32) -> Program {
-    Program { path: "/p/slack".into(), kind: Kind::File, mode, head: head.to_vec() }
+    Program {
+        path: "/p/slack".into(),
+        kind: Kind::File,
+        mode,
+        head: head.to_vec(),
+        interpreter: None,
+    }
 }
 
 fn kind(kind: Kind) -> Program {
@@ -56,6 +62,16 @@ fn an_interpreter_that_is_not_there_is_named() {
     let script = file(b"#!/opt/py\nx", 0o755);
     check(Errno::ENOENT, script, &["\"/opt/py\"", "install it"], true);
     check(Errno::ENOENT, file(b"#!/bin/sh\r\nx", 0o755), &["/bin/sh\\r", "CRLF"], true);
+}
+
+#[test]
+fn a_script_that_may_not_run_is_told_by_its_own_mode_then_by_its_interpreters() {
+    let script = |mode, interpreter| Program { interpreter, ..file(b"#!/opt/py\nx", mode) };
+    let may_not = |program, words: &[&str]| check(Errno::EACCES, program, words, true);
+    may_not(script(0o644, Some(0o755)), &["\"/p/slack\" is not executable (mode 0644)"]);
+    may_not(script(0o755, None), &["\"/opt/py\"", "install it"]);
+    may_not(script(0o755, Some(0o644)), &["\"/opt/py\" is not executable (mode 0644)", "chmod"]);
+    may_not(script(0o700, Some(0o755)), &["mode 0700", "\"/opt/py\"", "user", "noexec"]);
 }
 
 #[test]

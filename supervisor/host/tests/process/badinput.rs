@@ -29,6 +29,8 @@ crate::tests![
     plain_grpc_under_required_tls_is_told_so,
     a_socket_directory_with_a_long_path_is_refused_before_the_spawn,
     an_argument_list_that_is_too_long_is_an_error,
+    a_socket_directory_that_is_missing_or_a_link_is_an_error,
+    a_script_whose_interpreter_is_not_executable_names_it,
 ];
 
 fn program(stage: &Stage, path: PathBuf) -> Launch {
@@ -64,6 +66,14 @@ async fn a_text_file_without_shebang_gets_the_line_to_add(stage: Stage) {
 async fn a_script_whose_interpreter_is_missing_names_it(stage: Stage) {
     let path = stage.write("script", b"#!/no/such/python3\n", 0o755);
     never(&stage, program(&stage, path), &["\"/no/such/python3\"", "install it"]).await;
+}
+
+async fn a_script_whose_interpreter_is_not_executable_names_it(stage: Stage) {
+    let interpreter = stage.write("interpreter", b"", 0o644);
+    let line = format!("#!{}\n", interpreter.display());
+    let path = stage.write("script", line.as_bytes(), 0o755);
+    let words = ["/interpreter\" is not executable (mode 0644)", "chmod +x"];
+    never(&stage, program(&stage, path), &words).await;
 }
 
 async fn a_program_by_descriptor_is_diagnosed_too(stage: Stage) {
@@ -161,6 +171,15 @@ async fn a_socket_directory_with_a_long_path_is_refused_before_the_spawn(stage: 
     never(&stage, launch, &["more than 90 bytes", "shorter"]).await;
 }
 
+async fn a_socket_directory_that_is_missing_or_a_link_is_an_error(stage: Stage) {
+    let link = stage.dir().join("link");
+    std::os::unix::fs::symlink(stage.dir(), &link).expect("linked");
+    for socket_dir in [stage.dir().join("gone"), link] {
+        let launch = Launch { socket_dir, ..stage.launch(&["serve"]) };
+        stage.fails(launch, &["its socket directory", "can't be opened"]).await;
+    }
+}
+
 fn certificate() -> String {
     use outboard_proto::handshake::{Address, Line};
     use outboard_proto::transport::Identity;
@@ -173,5 +192,6 @@ fn certificate() -> String {
 
 async fn an_argument_list_that_is_too_long_is_an_error(stage: Stage) {
     let long = "x".repeat(1 << 20);
-    stage.fails(stage.launch(&[&long]), &["the launcher could not start it"]).await;
+    never(&stage, stage.launch(&[&long]), &["the launcher could not start it", "the limit is"])
+        .await;
 }

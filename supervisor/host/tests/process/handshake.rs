@@ -38,7 +38,12 @@ async fn h10_a_line_without_newline_is_not_waited_for_longer_than_the_limit(stag
 }
 
 async fn h14_tcp_is_dialled_in_every_spelling(stage: Stage) {
-    for spelling in ["serve:localhost", "serve:any", "serve:ipv6"] {
+    let mut spellings = vec!["serve:localhost", "serve:any"];
+    match std::net::TcpListener::bind("[::1]:0") {
+        Ok(_) => spellings.push("serve:ipv6"),
+        Err(error) => eprintln!("H14 without [::1]: this machine has no IPv6 loopback ({error})"),
+    }
+    for spelling in spellings {
         let launch = stage.launch(&[spelling]);
         let launch = Launch { tls: TlsMode::Off, allow_remote_tcp: true, ..launch };
         let process = stage.begin(launch).await.expect(spelling);
@@ -87,7 +92,7 @@ async fn h24_a_closed_stdout_is_an_error_at_once(stage: Stage) {
     let began = Instant::now();
     let launch = stage.launch(&["beacon", "close", "stay"]);
     stage.fails(launch, &["closed its stdout without a handshake"]).await;
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
     assert!(stage.beacon().await.is_out());
 }
 
