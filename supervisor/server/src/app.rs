@@ -12,7 +12,7 @@ use outboard_core::config::{Config, ContainmentRule, Database};
 use outboard_jail::{Containment, Launcher};
 use outboard_store::{DatabaseUrl, Options, Store};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::control::Control;
@@ -56,6 +56,40 @@ pub trait Ready: Send {
 /// Serves until a signal says otherwise. True: everything ended in time.
 pub async fn serve(start: Start, ready: Box<dyn Ready>) -> anyhow::Result<bool> {
     let mut signals = Signals::new()?;
+    let (app, gateway, control) = open(start).await?;
+    let closing = CancellationToken::new();
+    let drain = app.context.settings().policy.drain_timeout;
+    let (cut_off, served) = oneshot::channel();
+    let (limits, closed) = (app.limits.clone(), closing.clone().cancelled_owned());
+    let routes = app.context.routes.clone();
+    let _gateway = task::spawn("gateway", async move {
+        // Whoever waits for it is told by the channel's end, too.
+        let _ = cut_off.send(gateway.serve(routes, limits, closed, drain).await);
+    });
+    let _control = task::spawn("control socket", control.serve(app.plugins.clone()));
+
+    let (started, start) = oneshot::channel();
+    let first = task::spawn("first start of all plugins", first_start(app.clone(), started, ready));
+    tokio::select! {
+        () = signals.wait(&app) => {}
+        Ok(error) = start => return Err(error),
+    }
+
+    tracing::info!("stopping: no new requests");
+    drop(first);
+    closing.cancel();
+    tokio::select! {
+        in_time = stop(&app, served, drain) => Ok(in_time),
+        () = signals.again() => {
+            // The guards kill every plugin as soon as this process is gone.
+            tracing::warn!("told to stop once more: not waiting any longer");
+            Ok(false)
+        }
+    }
+}
+
+/// Takes everything that can be refused, before any plugin is started.
+async fn open(start: Start) -> anyhow::Result<(Arc<App>, Gateway, Control)> {
     let Start { config, load, launcher, environment } = start;
     let dirs = Dirs::open(&config.data_dir, &config.runtime_dir)?;
     let gateway = Gateway::bind(settings::gateway(&config))?;
@@ -67,8 +101,8 @@ pub async fn serve(start: Start, ready: Box<dyn Ready>) -> anyhow::Result<bool> 
     let containment = containment(config.supervision.containment)?;
     let external_url = config.external_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let current = instances::current(&config, &external_url, &store, &environment).await?;
-    let context =
-        Context::new(launcher, containment, dirs, environment.clone(), routes.clone(), current);
+    let context = Context::new(launcher, containment, dirs, environment.clone(), routes, current);
+    tracing::info!(%address, %containment, "supervisor listens");
     let app = Arc::new(App {
         plugins: Plugins::new(context.clone(), &external_url),
         limits: Arc::new(ArcSwap::from_pointee(settings::limits(&config))),
@@ -80,44 +114,27 @@ pub async fn serve(start: Start, ready: Box<dyn Ready>) -> anyhow::Result<bool> 
         imports: Mutex::new(imports),
         store,
     });
-
-    let closing = CancellationToken::new();
-    let drain = app.context.settings().policy.drain_timeout;
-    let (cut_off, served) = tokio::sync::oneshot::channel();
-    let (limits, closed) = (app.limits.clone(), closing.clone().cancelled_owned());
-    let gateway = task::spawn("gateway", async move {
-        // Whoever waits for it is told by the channel's end, too.
-        let _ = cut_off.send(gateway.serve(routes, limits, closed, drain).await);
-    });
-    let control = task::spawn("control socket", control.serve(app.plugins.clone()));
-    tracing::info!(%address, %containment, "supervisor listens");
-
-    let settled = app.apply().await?;
-    let first = task::spawn("first start of all plugins", first_start(app.clone(), settled, ready));
-    signals.wait(&app).await;
-
-    tracing::info!("stopping: no new requests");
-    drop(first);
-    closing.cancel();
-    let in_time = tokio::select! {
-        in_time = stop(&app, served, drain) => in_time,
-        () = signals.again() => {
-            // The guards kill every plugin as soon as this process is gone.
-            tracing::warn!("told to stop once more: not waiting any longer");
-            false
-        }
-    };
-    drop((gateway, control));
-    Ok(in_time)
+    Ok((app, gateway, control))
 }
 
-async fn first_start(app: Arc<App>, settled: impl Future<Output = ()>, ready: Box<dyn Ready>) {
-    settled.await;
-    ready.ready(&app.plugins);
+/// Says so only if there can be no plugins at all.
+async fn first_start(
+    app: Arc<App>,
+    started: oneshot::Sender<anyhow::Error>,
+    ready: Box<dyn Ready>,
+) {
+    match app.apply().await {
+        Ok(settled) => {
+            settled.await;
+            ready.ready(&app.plugins);
+        }
+        // Nobody listens any more if a signal came first.
+        Err(error) => drop(started.send(error)),
+    }
 }
 
 /// From the outside in again. Each step is bounded by itself; this says whether one overran.
-async fn stop(app: &App, served: tokio::sync::oneshot::Receiver<usize>, drain: Duration) -> bool {
+async fn stop(app: &App, served: oneshot::Receiver<usize>, drain: Duration) -> bool {
     // The gateway cuts off what outlives the drain; the margin is for the cutting.
     let gateway = tokio::time::timeout(drain + Duration::from_secs(1), served).await;
     let cut_off = gateway.map_or(1, |cut_off| cut_off.unwrap_or(0));
@@ -148,14 +165,14 @@ impl App {
         let running: Vec<_> = self.plugins.list().0.into_iter().map(|plugin| plugin.hash).collect();
         self.context.reload(current);
         let settled = self.plugins.apply(units);
-        if let Err(error) = imports.collect(&running) {
+        if let Err(error) = tokio::task::block_in_place(|| imports.collect(&running)) {
             tracing::warn!(%error, "old copies of plugins could not be removed");
         }
         Ok(settled)
     }
 
     /// A configuration with a mistake changes nothing.
-    async fn reload(&self) {
+    async fn reload(self: Arc<Self>) {
         if let Err(error) = self.try_reload().await {
             tracing::error!("not reloaded, the old configuration stays: {error:#}");
         }
@@ -229,12 +246,13 @@ impl Signals {
     }
 
     /// Reloads at each SIGHUP, and ends with SIGINT or SIGTERM.
-    async fn wait(&mut self, app: &App) {
+    async fn wait(&mut self, app: &Arc<App>) {
         loop {
             tokio::select! {
                 _ = self.interrupt.recv() => return,
                 _ = self.terminate.recv() => return,
-                _ = self.hang_up.recv() => app.reload().await,
+                // A task, since importing may take long and the other signals must not wait for it.
+                _ = self.hang_up.recv() => task::spawn("reload", app.clone().reload()).detach(),
             }
         }
     }

@@ -51,8 +51,9 @@ impl Dirs {
         let work = dirs.data.join("work");
         make(&work, 0o711).map_err(unusable(&work, "data_dir"))?;
         let generations = dirs.generations();
-        // Nothing that an earlier supervisor left here is of use: its plugins are gone.
-        remove(&generations).map_err(unusable(&generations, "runtime_dir"))?;
+        // Nothing that an earlier supervisor left here is of use: its plugins are gone. New ones have names
+        // of their own, so what can't be removed is only in the way of the disk.
+        remove_or_warn(&generations);
         make(&generations, 0o711).map_err(unusable(&generations, "runtime_dir"))?;
         Ok(dirs)
     }
@@ -147,8 +148,11 @@ impl GenerationDir {
 
 impl Drop for GenerationDir {
     fn drop(&mut self) {
-        if let Err(error) = remove(&self.path) {
-            tracing::warn!(path = %self.path.display(), %error, "could not remove a runtime directory");
+        let path = std::mem::take(&mut self.path);
+        // It may hold as much as the plugin liked.
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(move || remove_or_warn(&path))),
+            Err(_) => remove_or_warn(&path),
         }
     }
 }
@@ -170,8 +174,11 @@ fn open_and_lock(path: &Path, key: &'static str) -> Result<File, DirsError> {
     }
 }
 
-/// Creates `path` if need be. The mode is set on what is there already, too: it is part of the promise.
+/// Creates `path` if need be. What is there already keeps its mode: it may be somebody else's.
 fn make(path: &Path, mode: u32) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
     DirBuilder::new().recursive(true).mode(mode).create(path)?;
     fs::set_permissions(path, Permissions::from_mode(mode))
 }
@@ -181,6 +188,25 @@ fn give(path: &Path, user: Option<User>) -> io::Result<()> {
         Some(user) => std::os::unix::fs::chown(path, Some(user.uid), Some(user.gid)),
         None => Ok(()),
     }
+}
+
+fn remove_or_warn(path: &Path) {
+    // Directories that a plugin made read-only are in the way of removing what is in them.
+    if let Err(error) = remove(path).or_else(|_| unprotect(path).and_then(|()| remove(path))) {
+        tracing::warn!(path = %path.display(), %error, "could not remove a runtime directory");
+    }
+}
+
+/// Makes every directory below `dir` writable again. Follows no link.
+pub(crate) fn unprotect(dir: &Path) -> io::Result<()> {
+    if !fs::symlink_metadata(dir)?.is_dir() {
+        return Ok(());
+    }
+    fs::set_permissions(dir, Permissions::from_mode(0o700))?;
+    for entry in fs::read_dir(dir)? {
+        unprotect(&entry?.path())?;
+    }
+    Ok(())
 }
 
 fn remove(path: &Path) -> io::Result<()> {

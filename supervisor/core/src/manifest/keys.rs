@@ -58,8 +58,8 @@ pub(super) const FILES: Key<Vec<String>> = Key::list("files", "a list of paths i
     .doc("Files and directories that belong to the plugin; they are what is imported. Default: the whole directory.");
 
 pub(super) const PARAMETERS: Key<()> = Key::table("parameters", "a table").doc(
-    "Parameters of the instance that the plugin gets if nobody configured one. `{ secret = \"name\" }` stands for a \
-     secret of the operator's.",
+    "Parameters of the instance that the plugin gets if nobody configured one. They can't refer to secrets: those \
+     are the operator's, who refers to them in an `[[instance]]`.",
 );
 
 pub(super) const COOKIE_KEY: Key<String> =

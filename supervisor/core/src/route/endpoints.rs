@@ -99,6 +99,9 @@ impl Endpoints {
 
     /// Removes all of `ids`, or none if one of them is not in use.
     pub fn remove(&mut self, ids: &[u32]) -> Result<(), EndpointsError> {
+        if ids.len() > MOST_IN_ONE_CALL {
+            return Err(EndpointsError::TooManyInOneCall(ids.len()));
+        }
         if let Some(unknown) = ids.iter().find(|id| !self.numbers.contains_key(id)) {
             return Err(EndpointsError::Unknown(*unknown));
         }

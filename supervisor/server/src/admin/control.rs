@@ -10,6 +10,7 @@ use std::os::fd::AsFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::time::Duration;
 
 use futures_util::{Stream, StreamExt as _, stream};
 use outboard_proto::admin::v1 as admin;
@@ -21,6 +22,9 @@ use tonic::{Request, Response, Status};
 
 use super::ancestry::descends;
 use crate::plugin::{ControlError, LogEntry, Plugins};
+
+/// Between tries to accept that fail.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Bound, and open to operators once it is served. Dropping it removes the socket.
 #[derive(Debug)]
@@ -61,6 +65,10 @@ impl Control {
     fn incoming(&self, plugins: Plugins) -> impl Stream<Item = io::Result<UnixStream>> {
         stream::unfold((&self.listener, plugins), async |(listener, plugins)| {
             let accepted = accept(listener, |stream| is_plugin(stream, &plugins)).await;
+            if accepted.is_err() {
+                // Out of descriptors, most likely: the next try would fail just as fast.
+                tokio::time::sleep(PAUSE).await;
+            }
             Some((accepted, (listener, plugins)))
         })
     }

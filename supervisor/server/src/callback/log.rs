@@ -40,7 +40,9 @@ impl Log for Caller {
 fn entry(record: wire::Record, instance: &str) -> LogEntry {
     let level = level(record.level());
     let time = record.time.and_then(|time| SystemTime::try_from(time).ok());
-    let mut fields: Vec<_> = record.fields.into_iter().collect();
+    // Which instance speaks is the host's to say.
+    let mut fields: Vec<_> =
+        record.fields.into_iter().filter(|(name, _)| name != "instance").collect();
     fields.sort();
     fields.insert(0, ("instance".to_owned(), instance.to_owned()));
     LogEntry { time: time.unwrap_or_else(SystemTime::now), level, message: record.message, fields }

@@ -70,6 +70,8 @@ impl fmt::Debug for Room {
 struct Tenant {
     instance: String,
     endpoints: Endpoints,
+    /// Endpoints that were refused during `Init` because another has their place.
+    clashes: Vec<String>,
     /// Set once its `Init` went well: from then on changes are published at once.
     published: Option<Arc<Activation>>,
 }
@@ -141,7 +143,12 @@ impl Room {
 
     /// Lets `activation` in, before its `Init`.
     pub fn admit(&self, activation: String, instance: String) {
-        let tenant = Tenant { instance, endpoints: Endpoints::default(), published: None };
+        let tenant = Tenant {
+            instance,
+            endpoints: Endpoints::default(),
+            clashes: Vec::new(),
+            published: None,
+        };
         self.tenants().insert(activation, tenant);
     }
 
@@ -172,6 +179,11 @@ impl Room {
         self.tenants().get(activation).map(|tenant| tenant.endpoints.clone()).unwrap_or_default()
     }
 
+    /// What was refused during `Init` and makes it fail.
+    pub fn clashes(&self, activation: &str) -> Vec<String> {
+        self.tenants().get(activation).map(|tenant| tenant.clashes.clone()).unwrap_or_default()
+    }
+
     pub(super) fn instance(&self, activation: &str) -> Result<String, Status> {
         self.tenants()
             .get(activation)
@@ -195,7 +207,13 @@ impl Room {
     ) -> Result<(), Refusal> {
         let mut tenants = self.tenants();
         let tenant = tenants.get_mut(activation).ok_or(Refusal::Foreign)?;
-        change(&mut tenant.endpoints).map_err(Refusal::Endpoints)?;
+        if let Err(error) = change(&mut tenant.endpoints) {
+            // Whether or not the plugin minds, its author should know.
+            if matches!(error, EndpointsError::Place { .. }) && tenant.published.is_none() {
+                tenant.clashes.push(error.to_string());
+            }
+            return Err(Refusal::Endpoints(error));
+        }
         if let Some(published) = &tenant.published {
             self.routes.update(published, tenant.endpoints.table());
         }

@@ -31,6 +31,8 @@ pub struct Context {
     pub(super) starts: Arc<Semaphore>,
     current: ArcSwap<Current>,
     names: Mutex<BTreeMap<String, String>>,
+    /// Which plugin has which instance.
+    owners: Mutex<BTreeMap<String, String>>,
 }
 
 /// What a reload may change.
@@ -73,6 +75,7 @@ impl Context {
             starts: Arc::new(Semaphore::new(STARTS_PER_CORE * cores)),
             current,
             names: Mutex::default(),
+            owners: Mutex::default(),
         })
     }
 
@@ -117,6 +120,35 @@ impl Context {
     /// Lets go of every name of a plugin that is no longer there.
     pub fn release(&self, plugin: &str) {
         let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        owners.retain(|_, owner| owner != plugin && names.get(owner).is_none_or(|of| of != plugin));
         names.retain(|_, owner| owner != plugin);
+    }
+
+    /// Reserves an instance's name for `plugin`, or says which other plugin has it. What is configured
+    /// goes before an instance that nobody configured.
+    pub(super) fn claim_instance(&self, name: &str, plugin: &str) -> Result<(), String> {
+        let current = self.current.load();
+        let mut configured = current.instances.values().flatten();
+        if let Some(spec) = configured.find(|spec| spec.name == name && spec.plugin != plugin) {
+            return Err(spec.plugin.clone());
+        }
+        let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        match owners.get(name) {
+            Some(owner) if owner != plugin => Err(owner.clone()),
+            Some(_) => Ok(()),
+            None => {
+                owners.insert(name.to_owned(), plugin.to_owned());
+                Ok(())
+            }
+        }
+    }
+
+    /// Lets go of an instance's name, if `plugin` has it.
+    pub(super) fn release_instance(&self, name: &str, plugin: &str) {
+        let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        if owners.get(name).is_some_and(|owner| owner == plugin) {
+            owners.remove(name);
+        }
     }
 }

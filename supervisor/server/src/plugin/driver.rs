@@ -29,12 +29,22 @@ use super::unit::Unit;
 /// What somebody wants of a unit.
 #[derive(Debug)]
 pub(super) enum Command {
-    /// Answers how many failures there were before it.
-    Wish(Event, oneshot::Sender<u64>),
+    /// Answers what there was before it.
+    Wish(Event, oneshot::Sender<Before>),
+    /// Another process serves its instances now; it is about to be stopped.
+    Replaced,
     /// The directory or the configuration changed.
     Update(Box<Unit>),
     /// Something that an operator should know.
     Note(String),
+}
+
+/// How things stood when a wish was made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Before {
+    failures: u64,
+    /// Its own number: a later wish goes before it.
+    wish: u64,
 }
 
 /// What became of something under way.
@@ -74,7 +84,12 @@ struct Driver {
     placed: Vec<Placed>,
     /// Activations whose clients are told to come back later.
     away: Vec<String>,
-    has_served: bool,
+    /// The process before this one was lost.
+    was_lost: bool,
+    /// Instances are being made anew; what the configuration says meanwhile waits.
+    is_reconfiguring: bool,
+    /// See [`Command::Replaced`].
+    is_replaced: bool,
     /// Set in one that is to take over from another: what serves there must serve here.
     upgrade: Option<Upgrade>,
     status: Status,
@@ -105,12 +120,14 @@ impl Driver {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Wish(event, answer) => {
-                let failures = self.status.failures;
+                self.status.wishes += 1;
+                let before = Before { failures: self.status.failures, wish: self.status.wishes };
                 self.step(event);
                 self.publish_status();
                 // Whoever asked may have gone away.
-                let _ = answer.send(failures);
+                let _ = answer.send(before);
             }
+            Command::Replaced => self.is_replaced = true,
             Command::Update(unit) => self.update(*unit),
             Command::Note(message) => self.status.error = Some(message),
         }
@@ -176,7 +193,8 @@ impl Driver {
         self.starting = Some(cancel.clone());
         let reports = self.reports();
         let installed = self.unit.installed.clone();
-        tasks::start(self.context.clone(), installed, self.log.clone(), cancel, reports);
+        let home = self.unit.plugin.clone();
+        tasks::start(self.context.clone(), installed, home, self.log.clone(), cancel, reports);
     }
 
     fn started(&mut self, result: Result<Arc<Generation>, Failure>) {
@@ -248,7 +266,7 @@ impl Driver {
 
     fn serving(&mut self) {
         let took = self.generation.as_ref().map(|live| live.began.elapsed());
-        self.has_served = true;
+        self.was_lost = false;
         self.status.start_time = took;
         self.status.error = None;
         let pid = self.generation.as_ref().map(|generation| generation.process.pid());
@@ -257,23 +275,30 @@ impl Driver {
     }
 
     fn terminate(&mut self) {
-        let activations = self.activations();
-        self.with_generation(|generation, _| tasks::stop(generation, activations));
+        let active = self.active();
+        let reason = if self.is_replaced {
+            wire::CloseReason::Replaced
+        } else {
+            wire::CloseReason::Shutdown
+        };
+        self.with_generation(|generation, _| tasks::stop(generation, active, reason));
     }
 
     fn forget(&mut self) {
-        for activation in self.activations() {
-            if let Some(generation) = &self.generation {
-                generation.room.dismiss(&activation);
+        if let Some(generation) = self.generation.take() {
+            for activation in self.active() {
+                generation.room.dismiss(activation.id());
             }
         }
-        self.generation = None;
         self.loaded = None;
         self.placed.clear();
+        self.is_reconfiguring = false;
+        self.status.is_foreign = false;
     }
 
     fn exited(&mut self, exit: Exit) {
         if !matches!(self.machine.state(), State::Draining { .. } | State::Stopping { .. }) {
+            self.was_lost = true;
             let last_words = self.generation.as_ref().and_then(|it| it.process.last_words().pop());
             let last_words =
                 last_words.map(|line| format!(", saying {line:?}")).unwrap_or_default();

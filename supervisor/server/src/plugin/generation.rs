@@ -33,6 +33,9 @@ use crate::{task, version};
 /// Of `OUTBOARD_HOST_ADDRESS`, in bytes: what every gRPC client takes, whatever its language.
 const LONGEST_HOST_ADDRESS: usize = 100;
 
+/// How long requests that are cut off may take to notice.
+const CUT_OFF: Duration = Duration::from_secs(1);
+
 /// Further problems of one answer are left out.
 const MOST_PROBLEMS: usize = 100;
 
@@ -45,9 +48,9 @@ pub(super) struct Generation {
     pub(super) began: Instant,
     pub(super) process: Process,
     pub(super) room: Arc<Room>,
-    call_timeout: Duration,
-    stop_grace: Duration,
-    drain_timeout: Duration,
+    context: Arc<Context>,
+    /// The manifest's, which goes before the operator's.
+    call_timeout: Option<Duration>,
     _services: task::Owned,
     // Last: the sockets in it are closed before it is removed.
     _dir: GenerationDir,
@@ -90,6 +93,7 @@ impl Generation {
     pub(super) async fn start(
         context: &Arc<Context>,
         installed: &Installed,
+        home: &str,
         number: u64,
         log: &Arc<PluginLog>,
     ) -> Result<Self, Failure> {
@@ -103,7 +107,7 @@ impl Generation {
         if let Some(user) = installed.user {
             door.share_with_group(&user.gid.to_string()).map_err(Failure::passing)?;
         }
-        let launch = launch(context, installed, &dir, socket)?;
+        let launch = launch(context, installed, home, &dir, socket)?;
         let output = Arc::new(LogOutput::new(log.clone()));
         let process = Process::start(&context.launcher, launch, output).await.map_err(|error| {
             Failure { is_permanent: error.is_permanent(), message: error.cause.to_string() }
@@ -121,15 +125,13 @@ impl Generation {
             outboard_jail::peer::check(socket, &tree).map(|_| ()).map_err(std::io::Error::other)
         });
         let serving = callback::serve(room.clone(), door.incoming(None, check));
-        let settings = context.settings();
         Ok(Self {
             number,
             began,
             process,
             room,
-            call_timeout: installed.manifest.call_timeout.unwrap_or(settings.call_timeout),
-            stop_grace: settings.stop_grace,
-            drain_timeout: settings.policy.drain_timeout,
+            context: context.clone(),
+            call_timeout: installed.manifest.call_timeout,
             _services: task::spawn("host services of a process", serving),
             _dir: dir,
         })
@@ -143,12 +145,12 @@ impl Generation {
             host_version: version().to_owned(),
             generation: self.number,
         };
-        match self.call(async |mut client| client.load(request).await).await {
+        match self.call(request, async |mut client, it| client.load(it).await).await {
             Ok(response) => Ok(Loaded::Plugin(response)),
             Err(status) if status.code() == Code::Unimplemented => Ok(Loaded::Foreign),
             Err(status) => Err(Failure::passing(format!(
                 "Load failed: {}; see the plugin's log",
-                describe(&status, self.call_timeout)
+                describe(&status, self.call_timeout())
             ))),
         }
     }
@@ -188,11 +190,12 @@ impl Generation {
             parameters,
             reason: reason.into(),
         };
-        let answer = self.call(async |mut client| client.init(request).await).await;
+        let answer = self.call(request, async |mut client, it| client.init(it).await).await;
         let mut problems = match answer {
             Ok(response) => explain_all(response.problems),
-            Err(status) => vec![format!("Init failed: {}", describe(&status, self.call_timeout))],
+            Err(status) => vec![format!("Init failed: {}", describe(&status, self.call_timeout()))],
         };
+        problems.extend(self.room.clashes(&activation));
         if problems.is_empty() && !can_handle && !self.room.endpoints(&activation).is_empty() {
             problems.push(
                 "has endpoints, but Load does not list CAPABILITY_HTTP_HANDLE; add it".to_owned(),
@@ -215,53 +218,71 @@ impl Generation {
     pub(super) async fn check(&self, spec: &InstanceSpec) -> Result<(), Vec<String>> {
         let parameters = spec.resolve().map_err(|problem| vec![problem])?;
         let request = wire::CheckRequest { instance: spec.name.clone(), parameters };
-        match self.call(async |mut client| client.check(request).await).await {
+        match self.call(request, async |mut client, it| client.check(it).await).await {
             Ok(response) if response.problems.is_empty() => Ok(()),
             Ok(response) => Err(explain_all(response.problems)),
             // Not every plugin can say beforehand; Init will.
             Err(status) if status.code() == Code::Unimplemented => Ok(()),
             Err(status) => {
-                Err(vec![format!("Check failed: {}", describe(&status, self.call_timeout))])
+                Err(vec![format!("Check failed: {}", describe(&status, self.call_timeout()))])
             }
         }
     }
 
+    fn call_timeout(&self) -> Duration {
+        self.call_timeout.unwrap_or(self.context.settings().call_timeout)
+    }
+
     /// Waits for the last request of `activation`, which is no longer routed to, within bounds.
     pub(super) async fn drain(&self, activation: &Activation) {
-        // What outlives the time is cut off by Close, as at a stop.
-        let _ = tokio::time::timeout(self.drain_timeout, activation.drained()).await;
+        let patience = self.context.settings().policy.drain_timeout;
+        // What outlives that is cut off when the activation is closed.
+        let _ = tokio::time::timeout(patience, activation.drained()).await;
     }
 
-    /// Ends an activation that is no longer routed to. What it answers changes nothing.
-    pub(super) async fn close(&self, activation: &str, reason: wire::CloseReason) {
-        let request =
-            wire::CloseRequest { activation: activation.to_owned(), reason: reason.into() };
-        if let Err(status) = self.call(async |mut client| client.close(request).await).await
+    /// Ends an activation that is no longer routed to: cuts off requests that are left, then says so. What
+    /// the plugin answers changes nothing.
+    pub(super) async fn close(&self, activation: &Activation, reason: wire::CloseReason) {
+        activation.cut_off();
+        let _ = tokio::time::timeout(CUT_OFF, activation.drained()).await;
+        let id = activation.id();
+        let request = wire::CloseRequest { activation: id.to_owned(), reason: reason.into() };
+        if let Err(status) = self.call(request, async |mut client, it| client.close(it).await).await
             && status.code() != Code::Unimplemented
         {
-            let message = describe(&status, self.call_timeout);
-            tracing::warn!(plugin = self.room.plugin(), activation, message, "Close failed");
+            let message = describe(&status, self.call_timeout());
+            tracing::warn!(plugin = self.room.plugin(), activation = id, message, "Close failed");
         }
-        self.room.dismiss(activation);
+        self.room.dismiss(id);
     }
 
-    /// Closes `activations`, then stops the process, politely first; every step is bounded.
-    pub(super) async fn stop(&self, activations: Vec<String>) -> Exit {
-        let closing = activations
-            .iter()
-            .map(|activation| self.close(activation, wire::CloseReason::Shutdown));
-        join_all(closing).await;
-        // The answer changes nothing, and a plugin that hangs here is about to be stopped anyway.
-        let _ = self.call(async |mut client| client.unload(wire::UnloadRequest {}).await).await;
-        self.process.stop(self.stop_grace).await
-    }
-
-    async fn call<T>(
+    /// Closes `active`, then stops the process, politely first; every step is bounded.
+    pub(super) async fn stop(
         &self,
-        call: impl AsyncFnOnce(LifecycleClient<Channel>) -> Result<tonic::Response<T>, Status>,
+        active: Vec<Arc<Activation>>,
+        reason: wire::CloseReason,
+    ) -> Exit {
+        join_all(active.iter().map(|activation| self.close(activation, reason))).await;
+        // The answer changes nothing, and a plugin that hangs here is about to be stopped anyway.
+        let _ =
+            self.call(wire::UnloadRequest {}, async |mut client, it| client.unload(it).await).await;
+        self.process.stop(self.context.settings().stop_grace).await
+    }
+
+    /// The plugin is told how long it has; whether it keeps to that or not, this does.
+    async fn call<M, T>(
+        &self,
+        message: M,
+        call: impl AsyncFnOnce(
+            LifecycleClient<Channel>,
+            tonic::Request<M>,
+        ) -> Result<tonic::Response<T>, Status>,
     ) -> Result<T, Status> {
         let client = LifecycleClient::new(self.process.channel());
-        match tokio::time::timeout(self.call_timeout, call(client)).await {
+        let timeout = self.call_timeout();
+        let mut request = tonic::Request::new(message);
+        request.set_timeout(timeout);
+        match tokio::time::timeout(timeout, call(client, request)).await {
             Ok(answer) => answer.map(tonic::Response::into_inner),
             Err(_) => Err(Status::deadline_exceeded("no answer in time")),
         }
@@ -270,7 +291,7 @@ impl Generation {
 
 /// A plugin that runs as root can do what the supervisor can.
 fn warn_of_root(installed: &Installed) {
-    if installed.user.is_none() && nix::unistd::geteuid().is_root() {
+    if installed.user.is_none_or(|user| user.uid == 0) && nix::unistd::geteuid().is_root() {
         let plugin = installed.name();
         tracing::warn!(plugin, "runs as root; name another with `user` in its [[plugin]] entry");
     }
@@ -279,6 +300,7 @@ fn warn_of_root(installed: &Installed) {
 fn launch(
     context: &Context,
     installed: &Installed,
+    home: &str,
     dir: &GenerationDir,
     host_socket: &Path,
 ) -> Result<Launch, Failure> {
@@ -287,7 +309,7 @@ fn launch(
         let path = installed.program.path.display();
         Failure::permanent(format!("{path}: {error}; send SIGHUP to import the plugin again"))
     })?;
-    let work_dir = context.dirs.work(installed.name(), installed.user).map_err(Failure::passing)?;
+    let work_dir = context.dirs.work(home, installed.user).map_err(Failure::passing)?;
     let host_address = format!("unix://{}", host_socket.display());
     if host_address.len() > LONGEST_HOST_ADDRESS {
         return Err(Failure::permanent(

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::digest::{Context, Digest, SHA256};
 
 use super::seen::{Seen, Stamp};
+use crate::dirs;
 
 /// Read size while copying.
 const CHUNK: usize = 128 * 1024;
@@ -251,6 +252,8 @@ fn copy_one(entry: &Entry, stamp: &Stamp, to: &Path) -> Result<Digest, ImportErr
         digest.update(&chunk[..count]);
         copy.write_all(&chunk[..count]).map_err(store)?;
     }
+    // Before the copy gets its name: after a loss of power, a name must not stand for less than its hash.
+    copy.sync_all().map_err(store)?;
     let mode = if is_executable { 0o555 } else { 0o444 };
     copy.set_permissions(Permissions::from_mode(mode)).map_err(store)?;
     let after = fs::metadata(&entry.path).map_err(read)?;
@@ -272,19 +275,8 @@ fn protect(dir: &Path) -> io::Result<()> {
 }
 
 fn remove_tree(dir: &Path) -> io::Result<()> {
-    unprotect(dir)?;
+    dirs::unprotect(dir)?;
     fs::remove_dir_all(dir)
-}
-
-fn unprotect(dir: &Path) -> io::Result<()> {
-    fs::set_permissions(dir, Permissions::from_mode(0o755))?;
-    for entry in fs::read_dir(dir)? {
-        let path = entry?.path();
-        if path.is_dir() && !path.is_symlink() {
-            unprotect(&path)?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

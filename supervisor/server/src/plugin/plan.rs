@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use outboard_core::config::{Config, PluginEntry};
+use outboard_core::config::{Config, PluginEntry, SecretSource};
 use outboard_core::manifest::Manifest;
 use outboard_jail::User;
 
@@ -36,7 +36,7 @@ pub fn plan(
             ));
             continue;
         }
-        let installed = install(&candidate, entry, store, environment)
+        let installed = install(&candidate, config, entry, store, environment)
             .map_err(|error| format!("{}: {error}", candidate.path.display()));
         let is_enabled = entry.is_none_or(|entry| entry.is_enabled);
         let configured = instances.get(&candidate.name).map_or(&[][..], Vec::as_slice);
@@ -73,6 +73,7 @@ fn key(plugin: &str, share: &Share) -> String {
 
 fn install(
     candidate: &Candidate,
+    config: &Config,
     entry: Option<&PluginEntry>,
     store: &mut Store,
     environment: &Environment,
@@ -80,6 +81,7 @@ fn install(
     let found = candidate.found.clone()?;
     let imported = store.import(&found.source).map_err(|error| error.to_string())?;
     let program = Program::resolve(&found, &imported.dir, environment.path())?;
+    refuse_secrets(&found.manifest, config)?;
     let user = user(&found.manifest, entry)?;
     let granted = entry.map(|entry| entry.grants).unwrap_or_default();
     let env = entry.iter().flat_map(|entry| &entry.env);
@@ -93,6 +95,21 @@ fn install(
         env: env.map(|(name, value)| (name.into(), value.into())).collect(),
         user,
     })
+}
+
+/// A secret reaches a plugin by an instance's parameters, which the operator writes, or not at all.
+fn refuse_secrets(manifest: &Manifest, config: &Config) -> Result<(), String> {
+    let is_secret = |name: &&String| {
+        let keeps = |it: &SecretSource| matches!(it, SecretSource::Variable(kept) if kept == *name);
+        config.secrets.values().any(keeps)
+    };
+    match manifest.env.iter().find(is_secret) {
+        Some(name) => Err(format!(
+            "plugin.toml passes on {name}, which [secrets] keeps; remove it from `env`, and refer to the \
+             secret in the parameters of an [[instance]]"
+        )),
+        None => Ok(()),
+    }
 }
 
 /// The operator's word goes before the author's.

@@ -62,7 +62,10 @@ impl Secrets {
 
     fn read(&self, name: &str) -> Result<String, String> {
         match self.sources.get(name) {
-            None => Err(format!("secret {name:?} is not in [secrets]; add it to outboard.toml")),
+            None => Err(format!(
+                "secret {name:?} is not known here; add it to [secrets] in outboard.toml, and refer to it \
+                 in an [[instance]] there, since a manifest can't"
+            )),
             Some(Source::File(path)) => {
                 let text = fs::read_to_string(path).map_err(|error| {
                     format!("secret {name:?}: {}: {error}; check the file", path.display())

@@ -13,6 +13,7 @@ use arc_swap::ArcSwap;
 use outboard_core::route::Table;
 use outboard_proto::plugin::v1::http_client::HttpClient;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 
 /// One `Init` of an instance in one process, as requests see it.
@@ -25,6 +26,7 @@ pub struct Activation {
     in_flight: AtomicUsize,
     is_retired: AtomicBool,
     drained: Notify,
+    cut_off: CancellationToken,
     complaints: Mutex<Complaints>,
 }
 
@@ -49,6 +51,7 @@ impl Activation {
             in_flight: AtomicUsize::new(0),
             is_retired: AtomicBool::new(false),
             drained: Notify::new(),
+            cut_off: CancellationToken::new(),
             complaints: Mutex::default(),
         }
     }
@@ -88,7 +91,8 @@ impl Activation {
     }
 
     /// Waits until no request is left. Meant for after [`Routes::withdraw`] or a replacement; before that the
-    /// next request may come at any time. Set a limit: a request may take as long as it likes.
+    /// next request may come at any time. Set a limit, and then [`Self::cut_off`] what is left: a request may
+    /// take as long as it likes.
     pub async fn drained(&self) {
         loop {
             let drained = self.drained.notified();
@@ -97,6 +101,18 @@ impl Activation {
             }
             drained.await;
         }
+    }
+
+    /// Gives up the requests that are left: their calls are cancelled and their clients get 503, so that no
+    /// request runs on through `Close`. [`Self::drained`] is ready shortly after; as there, only for what is no
+    /// longer routed to.
+    pub fn cut_off(&self) {
+        self.cut_off.cancel();
+    }
+
+    /// Waits until [`Self::cut_off`] was called.
+    pub(crate) async fn is_cut_off(&self) {
+        self.cut_off.cancelled().await;
     }
 
     /// Counts a request in, unless the activation is on its way out.
@@ -131,7 +147,7 @@ impl Activation {
 struct Served {
     activation: Arc<Activation>,
     table: Arc<Table>,
-    /// The activation has ended and another is expected soon.
+    /// The activation has ended, but the instance is still wanted.
     is_away: bool,
 }
 
@@ -161,7 +177,7 @@ impl Snapshot {
     }
 }
 
-/// The current snapshot, and the three ways to make another.
+/// The current snapshot, and the ways to make another.
 #[derive(Debug, Default)]
 pub struct Routes {
     current: ArcSwap<Snapshot>,
@@ -207,7 +223,8 @@ impl Routes {
     }
 
     /// As [`Self::withdraw`], but the instance is only away (503) until another activation is published or this
-    /// one is withdrawn: for a process that is lost and will be started again.
+    /// one is withdrawn: for a process that is being started again, and for one that has failed and waits for
+    /// somebody to start it.
     pub fn suspend(&self, activation: &str) -> Option<Arc<Activation>> {
         let suspended = self.change(|next| {
             let instance = next.instance_of(activation)?;

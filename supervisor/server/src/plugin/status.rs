@@ -22,6 +22,8 @@ pub struct Status {
     pub restarts: usize,
     /// Starts that went wrong and processes that were lost, ever. Only grows.
     pub failures: u64,
+    /// Commands that it was given, ever. Only grows.
+    pub wishes: u64,
     pub error: Option<String>,
     pub is_foreign: bool,
     pub start_time: Option<Duration>,
@@ -50,6 +52,7 @@ impl Status {
             generation: 0,
             restarts: 0,
             failures: 0,
+            wishes: 0,
             error: None,
             is_foreign: false,
             start_time: None,

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use outboard_core::lifecycle::{Event, Lifecycle, State};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Command, Driver, Upgrade};
+use super::{Before, Command, Driver, Upgrade};
 use crate::plugin::context::Context;
 use crate::plugin::log::PluginLog;
 use crate::plugin::status::Status;
@@ -73,7 +73,9 @@ impl Handle {
             loaded: None,
             placed: Vec::new(),
             away: Vec::new(),
-            has_served: false,
+            was_lost: false,
+            is_reconfiguring: false,
+            is_replaced: false,
             upgrade,
             status,
             commands: command_receiver,
@@ -104,6 +106,12 @@ impl Handle {
         unit.is_enabled && self.status().state == State::Serving && !known.starts_like(unit)
     }
 
+    /// Another process serves its instances now. To be said before it is stopped.
+    pub(crate) fn replaced(&self) {
+        // A driver ends only with its handle.
+        let _ = self.commands.send(Command::Replaced);
+    }
+
     pub(crate) fn note(&self, message: String) {
         // A driver ends only with its handle.
         let _ = self.commands.send(Command::Note(message));
@@ -117,20 +125,23 @@ impl Handle {
 
     /// Makes a wish, and gives a future of what it comes to. Dropping that changes nothing.
     pub(crate) fn wish(&self, event: Event) -> impl Future<Output = Settled> + Send + use<> {
-        let (answer, failures) = oneshot::channel();
+        let (answer, before) = oneshot::channel();
         let sent = self.commands.send(Command::Wish(event, answer)).is_ok();
         let mut status = self.status.clone();
         async move {
             let gone = || Settled::Failed("the supervisor is stopping".to_owned());
-            let Ok(failures) = failures.await else { return gone() };
+            let Ok(before) = before.await else { return gone() };
             debug_assert!(sent);
-            let settled = status.wait_for(|status| is_settled(event, status, failures)).await;
-            settled.map_or_else(|_| gone(), |status| outcome(&status))
+            let settled = status.wait_for(|status| is_settled(event, status, before)).await;
+            settled.map_or_else(|_| gone(), |status| outcome(event, &status, before))
         }
     }
 }
 
-fn is_settled(event: Event, status: &Status, failures: u64) -> bool {
+fn is_settled(event: Event, status: &Status, before: Before) -> bool {
+    if status.wishes > before.wish {
+        return true;
+    }
     match status.state {
         State::Stopped | State::Failed => true,
         State::Serving => event != Event::Stop,
@@ -139,11 +150,14 @@ fn is_settled(event: Event, status: &Status, failures: u64) -> bool {
         | State::Initialising
         | State::Draining { .. }
         | State::Stopping { .. }
-        | State::Backoff { .. } => event != Event::Stop && status.failures > failures,
+        | State::Backoff { .. } => event != Event::Stop && status.failures > before.failures,
     }
 }
 
-fn outcome(status: &Status) -> Settled {
+fn outcome(event: Event, status: &Status, before: Before) -> Settled {
+    if status.wishes > before.wish && !is_as_wished(event, status.state) {
+        return Settled::Failed("another command came after this one".to_owned());
+    }
     match status.state {
         State::Serving => Settled::Serving,
         State::Stopped => Settled::Stopped,
@@ -155,4 +169,8 @@ fn outcome(status: &Status) -> Settled {
         | State::Backoff { .. }
         | State::Failed => Settled::Failed(status.error.clone().unwrap_or_default()),
     }
+}
+
+fn is_as_wished(event: Event, state: State) -> bool {
+    if event == Event::Stop { state == State::Stopped } else { state == State::Serving }
 }

@@ -6,6 +6,7 @@ use outboard_core::lifecycle::{Event, Next, State};
 use outboard_proto::plugin::v1 as wire;
 
 use super::{Driver, Placed, tasks};
+use crate::plugin::generation::Generation;
 use crate::plugin::instance::{InstanceSpec, Verdict};
 use crate::plugin::snapshot::Activation;
 use crate::plugin::unit::Share;
@@ -13,12 +14,36 @@ use crate::plugin::unit::Share;
 impl Driver {
     pub(super) fn init(&mut self) {
         let instances = self.instances();
-        let reason =
-            if self.has_served { wire::InitReason::Restart } else { wire::InitReason::Start };
+        let reason = match (&self.upgrade, self.was_lost) {
+            (Some(_), _) => wire::InitReason::Upgrade,
+            (None, true) => wire::InitReason::Restart,
+            (None, false) => wire::InitReason::Start,
+        };
+        let (fit, taken) = self.claim(instances);
         let can_handle = self.can_handle();
         self.with_generation(|generation, reports| {
-            tasks::init(generation, instances, reason, can_handle, reports);
+            tasks::init(generation, fit, taken, reason, can_handle, reports);
         });
+    }
+
+    /// Sets apart those whose name another plugin's instance has.
+    fn claim(
+        &self,
+        instances: Vec<InstanceSpec>,
+    ) -> (Vec<InstanceSpec>, Vec<(InstanceSpec, Verdict)>) {
+        let (mut fit, mut taken) = (Vec::new(), Vec::new());
+        for spec in instances {
+            match self.context.claim_instance(&spec.name, &spec.plugin) {
+                Ok(()) => fit.push(spec),
+                Err(other) => {
+                    let problem = format!(
+                        "the plugin {other:?} has an instance of this name; give one of them another"
+                    );
+                    taken.push((spec, Err(vec![problem])));
+                }
+            }
+        }
+        (fit, taken)
     }
 
     /// The configured instances; one of the plugin's own name if there are none.
@@ -66,6 +91,8 @@ impl Driver {
             }
         }
         self.give_up_away();
+        // The configuration may have changed while they were initialised.
+        self.reconfigure();
     }
 
     pub(super) fn report(&self, spec: &InstanceSpec, problems: &[String]) {
@@ -85,12 +112,12 @@ impl Driver {
             self.machine.state(),
             State::Stopped | State::Draining { next: Next::Stop, .. }
         );
-        for activation in self.activations() {
+        for activation in self.active() {
             if stays_away {
-                self.context.routes.withdraw(&activation);
+                self.context.routes.withdraw(activation.id());
             } else {
-                self.context.routes.suspend(&activation);
-                self.away.push(activation);
+                self.context.routes.suspend(activation.id());
+                self.away.push(activation.id().to_owned());
             }
         }
     }
@@ -103,51 +130,80 @@ impl Driver {
     }
 
     pub(super) fn drain(&mut self) {
-        let active: Vec<_> =
-            self.placed.iter().filter_map(|placed| placed.verdict.as_ref().ok().cloned()).collect();
+        let active = self.active();
         self.with_generation(|_, reports| tasks::drain(active, reports));
     }
 
+    /// Brings the instances in line with the configuration, one round at a time.
     pub(super) fn reconfigure(&mut self) {
-        if self.status.is_foreign {
+        if self.status.is_foreign || self.is_reconfiguring {
             return;
         }
         let wanted = self.instances();
-        let gone: Vec<_> =
-            self.take_placed(|spec| !wanted.iter().any(|want| want.name == spec.name));
-        let changed = wanted
+        let is_gone = |spec: &InstanceSpec| !wanted.iter().any(|want| want.name == spec.name);
+        let names =
+            self.placed.iter().filter(|it| is_gone(&it.spec)).map(|it| it.spec.name.clone());
+        let names: Vec<_> = names.collect();
+        let gone = self.take_placed(is_gone);
+        if let Ok(installed) = &self.unit.installed {
+            for name in names {
+                self.context.release_instance(&name, installed.name());
+            }
+        }
+        let changed: Vec<_> = wanted
             .into_iter()
             .filter(|want| !self.placed.iter().any(|placed| placed.spec.is_like(want)))
             .collect();
+        self.is_reconfiguring = !changed.is_empty();
+        let (fit, taken) = self.claim(changed);
         let can_handle = self.can_handle();
         self.with_generation(|generation, reports| {
             tasks::retire(generation.clone(), gone, wire::CloseReason::Disabled);
-            tasks::reconfigure(generation, changed, can_handle, reports);
+            if !(fit.is_empty() && taken.is_empty()) {
+                tasks::reconfigure(generation, fit, taken, can_handle, reports);
+            }
         });
     }
 
-    /// Each new activation takes over from the old one; where there is none, the old one serves on.
+    /// Each new activation takes over from the old one; where there is none, the old one serves on. What
+    /// is no longer wanted by now, or comes when nothing is served any more, ends at once.
     pub(super) fn reconfigured(&mut self, fresh: Vec<(InstanceSpec, Verdict)>) {
+        self.is_reconfiguring = false;
         let Some(generation) = self.generation.clone() else { return };
+        if self.machine.state() != State::Serving {
+            for activation in fresh.into_iter().filter_map(|(_, verdict)| verdict.ok()) {
+                generation.room.dismiss(activation.id());
+            }
+            return;
+        }
+        let wanted = self.instances();
         for (spec, verdict) in fresh {
-            let had_one = self
-                .placed
-                .iter()
-                .any(|placed| placed.spec.name == spec.name && placed.verdict.is_ok());
-            if let Err(problems) = &verdict {
-                self.report(&spec, problems);
-                if had_one {
-                    continue;
-                }
+            if wanted.iter().any(|want| want.is_like(&spec)) {
+                self.place(&generation, spec, verdict);
+            } else if let Ok(activation) = verdict {
+                tasks::retire(generation.clone(), vec![activation], wire::CloseReason::Replaced);
             }
-            let old = self.take_placed(|placed| placed.name == spec.name);
-            if let Ok(activation) = &verdict {
-                generation.room.publish(activation);
-            }
-            self.placed.push(Placed { spec, verdict });
-            tasks::retire(generation.clone(), old, wire::CloseReason::Replaced);
         }
         self.placed.sort_by(|a, b| a.spec.name.cmp(&b.spec.name));
+        self.reconfigure();
+    }
+
+    fn place(&mut self, generation: &Arc<Generation>, spec: InstanceSpec, verdict: Verdict) {
+        let serves = |it: &Placed| it.spec.name == spec.name && it.verdict.is_ok();
+        if let Err(problems) = &verdict {
+            self.report(&spec, problems);
+            if let Some(placed) = self.placed.iter_mut().find(|it| serves(it)) {
+                // Told once; asked again when the configuration changes.
+                placed.spec = spec;
+                return;
+            }
+        }
+        let old = self.take_placed(|placed| placed.name == spec.name);
+        if let Ok(activation) = &verdict {
+            generation.room.publish(activation);
+        }
+        self.placed.push(Placed { spec, verdict });
+        tasks::retire(generation.clone(), old, wire::CloseReason::Replaced);
     }
 
     pub(super) fn take_placed(
@@ -166,8 +222,8 @@ impl Driver {
         self.loaded.as_ref().is_some_and(|loaded| loaded.capabilities.contains(&handle))
     }
 
-    pub(super) fn activations(&self) -> Vec<String> {
-        let active = self.placed.iter().filter_map(|placed| placed.verdict.as_ref().ok());
-        active.map(|activation| activation.id().to_owned()).collect()
+    /// The activations that serve, or are about to.
+    pub(super) fn active(&self) -> Vec<Arc<Activation>> {
+        self.placed.iter().filter_map(|placed| placed.verdict.as_ref().ok().cloned()).collect()
     }
 }

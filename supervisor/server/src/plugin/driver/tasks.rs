@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use futures_util::future::join_all;
 use outboard_jail::Exit;
 use outboard_proto::plugin::v1 as wire;
 use tokio::sync::mpsc;
@@ -12,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::News;
 use crate::plugin::context::Context;
 use crate::plugin::generation::{Failure, Generation};
-use crate::plugin::instance::InstanceSpec;
+use crate::plugin::instance::{InstanceSpec, Verdict};
 use crate::plugin::log::PluginLog;
 use crate::plugin::snapshot::Activation;
 use crate::plugin::unit::Installed;
@@ -42,6 +43,7 @@ impl Reports {
 pub(super) fn start(
     context: Arc<Context>,
     installed: Result<Installed, String>,
+    home: String,
     log: Arc<PluginLog>,
     cancel: CancellationToken,
     reports: Reports,
@@ -51,7 +53,7 @@ pub(super) fn start(
         let installed = installed.map_err(|message| Failure { message, is_permanent: true })?;
         let turn = context.starts.clone().acquire_owned().await;
         let mut starting = Box::pin(
-            Generation::start(&context, &installed, number, &log).map(|it| it.map(Arc::new)),
+            Generation::start(&context, &installed, &home, number, &log).map(|it| it.map(Arc::new)),
         );
         let quick = tokio::time::timeout(TURN, &mut starting).await;
         // A plugin that is slow to start must not hold up the others.
@@ -71,14 +73,17 @@ pub(super) fn start(
 }
 
 pub(super) fn watch_exit(generation: &Arc<Generation>, reports: Reports) {
-    let generation = generation.clone();
+    // Who drops a generation has it killed, so nothing here may keep it.
+    let watched = Arc::downgrade(generation);
     let mut exited = generation.process.exited();
     task::spawn("exit of a plugin", async move {
         // The sender is gone only with the process.
         let _ = exited.wait_for(Option::is_some).await;
-        // The plugin has ended; this waits until what it left behind has, too.
-        let exit = generation.process.kill().await;
-        reports.send(News::Exited(exit));
+        if let Some(generation) = watched.upgrade() {
+            // The plugin has ended; this waits until what it left behind has, too.
+            let exit = generation.process.kill().await;
+            reports.send(News::Exited(exit));
+        }
     })
     .detach();
 }
@@ -91,12 +96,14 @@ pub(super) fn load(generation: Arc<Generation>, reports: Reports) {
 pub(super) fn init(
     generation: Arc<Generation>,
     instances: Vec<InstanceSpec>,
+    mut taken: Vec<(InstanceSpec, Verdict)>,
     reason: wire::InitReason,
     can_handle: bool,
     reports: Reports,
 ) {
     task::spawn("Init", async move {
-        let placed = generation.init(instances, reason, can_handle).await;
+        let mut placed = generation.init(instances, reason, can_handle).await;
+        placed.append(&mut taken);
         reports.send(News::Initialised(placed));
     })
     .detach();
@@ -106,11 +113,12 @@ pub(super) fn init(
 pub(super) fn reconfigure(
     generation: Arc<Generation>,
     changed: Vec<InstanceSpec>,
+    taken: Vec<(InstanceSpec, Verdict)>,
     can_handle: bool,
     reports: Reports,
 ) {
     task::spawn("Init of changed instances", async move {
-        let (mut good, mut bad) = (Vec::new(), Vec::new());
+        let (mut good, mut bad) = (Vec::new(), taken);
         for spec in changed {
             match generation.check(&spec).await {
                 Ok(()) => good.push(spec),
@@ -135,9 +143,13 @@ pub(super) fn drain(active: Vec<Arc<Activation>>, reports: Reports) {
 }
 
 /// Ends in the news of its exit.
-pub(super) fn stop(generation: Arc<Generation>, activations: Vec<String>) {
+pub(super) fn stop(
+    generation: Arc<Generation>,
+    active: Vec<Arc<Activation>>,
+    reason: wire::CloseReason,
+) {
     task::spawn("stop of a plugin", async move {
-        generation.stop(activations).await;
+        generation.stop(active, reason).await;
     })
     .detach();
 }
@@ -148,12 +160,15 @@ pub(super) fn retire(
     activations: Vec<Arc<Activation>>,
     reason: wire::CloseReason,
 ) {
+    for activation in &activations {
+        generation.room.withdraw(activation.id());
+    }
     task::spawn("Close of replaced instances", async move {
-        for activation in activations {
-            generation.room.withdraw(activation.id());
-            generation.drain(&activation).await;
-            generation.close(activation.id(), reason).await;
-        }
+        join_all(activations.iter().map(async |activation| {
+            generation.drain(activation).await;
+            generation.close(activation, reason).await;
+        }))
+        .await;
     })
     .detach();
 }
