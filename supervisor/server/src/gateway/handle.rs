@@ -82,17 +82,26 @@ impl Door {
             return Err(Refusal::NotFound);
         }
         let (limit, deadline) = bounds(&limits, &steps, started);
-        let body = tokio::time::timeout_at(deadline, body::collect(body, limit, &self.bodies))
-            .await
-            .map_err(|_| Refusal::SlowBody)??;
-        let chain = Chain {
-            activation: entered.activation(),
-            request,
-            body: &body.bytes,
-            deadline,
-            prefix: &self.prefix,
+        let answer = async {
+            let body = tokio::time::timeout_at(deadline, body::collect(body, limit, &self.bodies))
+                .await
+                .map_err(|_| Refusal::SlowBody)??;
+            let chain = Chain {
+                activation: entered.activation(),
+                request,
+                body: &body.bytes,
+                deadline,
+                prefix: &self.prefix,
+            };
+            chain.run(&steps, segments).await
         };
-        chain.run(&steps, segments).await
+        // First, so that no step of a chain begins afterwards. A client that is slow with its body must not
+        // hold up the end of an activation either.
+        tokio::select! {
+            biased;
+            () = entered.activation().is_cut_off() => Err(Refusal::CutOff),
+            reply = answer => reply,
+        }
     }
 
     /// Cuts `/<prefix>/<instance>` off.

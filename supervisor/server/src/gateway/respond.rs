@@ -35,8 +35,10 @@ pub(super) enum Refusal {
     Tunnel,
     /// A step of the chain said FAIL, or we are wrong.
     Failed,
-    /// The plugin is being started again.
+    /// The plugin is being started again, or has failed.
     Away,
+    /// The plugin was ended, or its instance replaced, before it had answered.
+    CutOff,
     /// The plugin is not reachable, or its answer is none.
     BadGateway,
     /// The plugin did not answer in time.
@@ -51,7 +53,7 @@ impl Refusal {
             Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UriTooLong { .. } => StatusCode::URI_TOO_LONG,
-            Self::Busy | Self::Away => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::Away | Self::CutOff => StatusCode::SERVICE_UNAVAILABLE,
             Self::Tunnel => StatusCode::NOT_IMPLEMENTED,
             Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
             Self::BadGateway => StatusCode::BAD_GATEWAY,
@@ -77,6 +79,9 @@ impl Refusal {
             Self::Away => {
                 ("unavailable", "the service behind this address will be back shortly".into())
             }
+            Self::CutOff => {
+                ("unavailable", "the service behind this address ended before it answered".into())
+            }
             Self::Tunnel => {
                 ("not implemented", "this is no proxy; CONNECT is not supported".into())
             }
@@ -92,7 +97,10 @@ impl Refusal {
 
     /// Whether more of the request may be on its way, so that the connection cannot be used again.
     fn leaves_body(&self) -> bool {
-        matches!(self, Self::BodyTooLarge { .. } | Self::SlowBody | Self::Busy | Self::Tunnel)
+        matches!(
+            self,
+            Self::BodyTooLarge { .. } | Self::SlowBody | Self::Busy | Self::CutOff | Self::Tunnel
+        )
     }
 
     pub(super) fn reply(&self) -> Reply {

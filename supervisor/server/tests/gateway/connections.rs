@@ -57,6 +57,37 @@ async fn a_client_that_resets_cancels_its_request() {
     next(&dropped).await;
 }
 
+#[tokio::test]
+async fn a_request_that_outlives_its_activation_is_cut_off_with_503() {
+    let (fixture, begun, dropped) = hanging(Setup::new(&["GET x"])).await;
+    let mut client = Client::connect(fixture.address).await;
+    client.send(GET).await;
+    next(&begun).await;
+    fixture.routes.withdraw(fixture.activation.id()).unwrap();
+    assert_eq!(fixture.activation.in_flight(), 1, "it may go on until it is cut off");
+    fixture.activation.cut_off();
+    tokio::time::timeout(NOTICED, fixture.activation.drained()).await.unwrap();
+    next(&dropped).await;
+    let reply = client.reply().await;
+    assert_eq!((reply.status, reply.error()), (503, "unavailable".to_owned()));
+    assert_eq!(reply.header("retry-after"), Some("1"));
+}
+
+#[tokio::test]
+async fn a_client_that_is_slow_with_its_body_does_not_hold_up_the_end_of_an_activation() {
+    let fixture = Fixture::echo(&["POST x"]).await;
+    let mut client = Client::connect(fixture.address).await;
+    let head = "POST /api/shop/x HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\n";
+    client.send(format!("{head}content-length: 5\r\n\r\n")).await;
+    assert_eq!(client.reply().await.status, 100);
+    client.send("he").await;
+    fixture.routes.withdraw(fixture.activation.id()).unwrap();
+    fixture.activation.cut_off();
+    tokio::time::timeout(NOTICED, fixture.activation.drained()).await.unwrap();
+    assert_eq!(client.reply().await.status, 503);
+    assert!(client.rest().await.is_empty(), "the connection cannot be used again");
+}
+
 /// Hyper does not read while a request waits in its buffer, so it cannot see the end behind that one.
 #[tokio::test]
 async fn a_client_that_leaves_behind_a_pipelined_request_cancels_too() {
