@@ -9,6 +9,7 @@ use outboard_sdk::{
     Request, Response, Server, StatusCode,
 };
 use serde::Deserialize;
+use tokio::signal::unix::{SignalKind, signal};
 
 struct Busy;
 
@@ -72,11 +73,14 @@ async fn sleep(_: Arc<Instance>, _: Request) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-/// Blocks the runtime's only thread, but not at once.
-async fn block(_: Arc<Instance>, _: Request) -> StatusCode {
-    tokio::time::sleep(Duration::from_millis(300)).await;
+/// Blocks the runtime's only thread, but not before SIGUSR1 opens the gate: once that has begun, this
+/// process hears nothing any more.
+async fn block(_: Arc<Instance>, _: Request) -> Result<StatusCode, Failure> {
+    let mut gate = signal(SignalKind::user_defined1())?;
+    tracing::info!("at the gate");
+    gate.recv().await;
     std::thread::sleep(Duration::from_mins(1));
-    StatusCode::NO_CONTENT
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn panic(_: Arc<Instance>, _: Request) -> StatusCode {

@@ -230,8 +230,14 @@ impl<I: Send + Sync + 'static> LiveEndpoints<I> {
     /// # Errors
     ///
     /// When the host refuses it (malformed, or one of equal method, path and priority is there), is
-    /// unreachable, or the activation is closed. Dropping the future may leave the endpoint published,
-    /// without a handler.
+    /// unreachable, or the activation is closed. Where only the host's answer was lost, it may have
+    /// published an endpoint that nothing handles: requests to it then fail.
+    ///
+    /// # Cancellation
+    ///
+    /// A future that is dropped may or may not have published the endpoint. If it has, the handler
+    /// serves it for as long as the activation lives, as its id, without which it can't be removed, is
+    /// lost.
     pub async fn add<F>(
         &self,
         endpoint: Endpoint,

@@ -63,8 +63,9 @@ async fn l14_a_handler_that_blocks_its_thread_can_not_outlive_the_hosts_patience
     let mut fixture = Fixture::start("busy").await;
     let channel = fixture.plugin.channel().await;
     let blocking = tokio::spawn(fixture.handle(get("block")));
-    assert!(fixture.handle(get("whoami")).await.is_ok(), "the other call has begun");
+    fixture.plugin.logged("at the gate").await;
     shutdown(channel).await.unwrap();
+    fixture.plugin.signal(Signal::SIGUSR1);
     assert!(fixture.plugin.ended_within(GRACE).await.success());
     assert!(!fixture.plugin.socket().exists());
     assert!(blocking.await.unwrap().is_err());
