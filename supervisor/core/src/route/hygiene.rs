@@ -54,6 +54,10 @@ fn is_reserved(name: &str) -> bool {
     matches!(name.split_at_checked(8), Some((head, [b'-' | b'_', ..])) if head.eq_ignore_ascii_case(b"outboard"))
 }
 
+/// Most fields that a plugin's response may have. No client takes nearly as many, and a map of fields has
+/// an end, too.
+pub const MAX_HEADERS: usize = 1000;
+
 /// What happens to one field of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outgoing {
@@ -88,12 +92,13 @@ fn is_length(value: &[u8], body: usize) -> bool {
 }
 
 /// A `Set-Cookie` as it may reach the browser: without `Domain`, below `path` only, so that no plugin reads or
-/// writes another's cookies. Nothing for a name that is the host's.
+/// writes another's cookies. Nothing for a name that is the host's, nor for a cookie without a name: browsers
+/// send back only its value, which can look like another cookie with its name.
 pub fn set_cookie(value: &[u8], path: &str) -> Option<Vec<u8>> {
     let mut parts = value.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
     let pair = parts.next()?;
-    let name = pair.split(|&byte| byte == b'=').next()?.trim_ascii();
-    if std::str::from_utf8(name).is_ok_and(is_reserved) {
+    let name = pair[..pair.iter().position(|&byte| byte == b'=')?].trim_ascii();
+    if name.is_empty() || std::str::from_utf8(name).is_ok_and(is_reserved) {
         return None;
     }
     let mut scoped = pair.to_vec();
@@ -147,7 +152,7 @@ pub enum ResponseError {
         "the response's content-length is not the length of its body ({body} bytes); leave the header out"
     )]
     Length { body: usize },
-    #[error("the response has more headers than a message can hold; send fewer")]
+    #[error("the response has more than {MAX_HEADERS} headers; send fewer")]
     Many,
     #[error("the response has the status {0}; answer with 200 to 599")]
     Status(u32),
@@ -232,6 +237,9 @@ mod tests {
         );
         for name in ["outboard-session=x", "Outboard_Session = x", " outboard_=x"] {
             assert_eq!(scoped(name), None, "{name}");
+        }
+        for nameless in ["=outboard-session=x", " \t= outboard-session=x", "outboard", "=", ""] {
+            assert_eq!(scoped(nameless), None, "{nameless:?}");
         }
         assert_eq!(scoped("outboard=x").as_deref(), Some("outboard=x; Path=/api/mail/"));
     }

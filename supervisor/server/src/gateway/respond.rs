@@ -127,6 +127,9 @@ pub(super) fn reply(
     base_path: impl Fn() -> String,
 ) -> Result<Reply, ResponseError> {
     let status = hygiene::status(response.status)?;
+    if response.headers.len() > hygiene::MAX_HEADERS {
+        return Err(ResponseError::Many);
+    }
     let mut reply = Response::new(Full::default());
     *reply.status_mut() = StatusCode::from_u16(status).expect("200 to 599 are statuses");
     let headers = reply.headers_mut();
@@ -216,10 +219,17 @@ mod tests {
     }
 
     #[test]
-    fn more_headers_than_a_map_can_hold_are_the_plugins_fault() {
+    fn more_headers_than_a_client_takes_are_the_plugins_fault() {
         let header =
             |number: u32| wire::Header { name: format!("x-{number}"), value: Bytes::new() };
-        let response = wire::Response { status: 200, headers: (0..40_000).map(header).collect() };
-        assert_eq!(reply(response, Bytes::new(), String::new).unwrap_err(), ResponseError::Many);
+        let with = |count| {
+            let response =
+                wire::Response { status: 200, headers: (0..count).map(header).collect() };
+            reply(response, Bytes::new(), String::new)
+        };
+        assert!(with(1000).is_ok());
+        for count in [1001, 24_575, 40_000] {
+            assert_eq!(with(count).unwrap_err(), ResponseError::Many);
+        }
     }
 }
