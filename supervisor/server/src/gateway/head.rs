@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use http::header::{CONNECTION, HOST};
 use http::request::Parts;
-use http::{HeaderMap, Version};
+use http::{HeaderMap, HeaderName, Version};
 use outboard_core::config::Network;
 use outboard_core::route::forwarded::{self, Claims};
 use outboard_core::route::hygiene::{self, Incoming};
@@ -44,7 +44,7 @@ pub(super) fn read(
         method: method.to_owned(),
         path: Bytes::copy_from_slice(uri.path().as_bytes()),
         query: uri.query().map(|query| Bytes::copy_from_slice(query.as_bytes())),
-        headers: passing(&parts.headers),
+        headers: passing(parts),
         scheme: if client.is_tls == Some(true) { "https" } else { "http" }.to_owned(),
         authority: authority(parts)?,
         protocol: protocol(parts.version).to_owned(),
@@ -86,14 +86,23 @@ fn authority(parts: &Parts) -> Result<String, Refusal> {
     }
 }
 
-fn passing(headers: &HeaderMap) -> Vec<wire::Header> {
+/// The fields that a plugin gets. Where the target holds the authority, that is the Host (RFC 9112 section
+/// 3.2.2), so that a plugin which asks the field is told the same as one which asks the request.
+fn passing(parts: &Parts) -> Vec<wire::Header> {
+    let headers = &parts.headers;
     let incoming =
         Incoming::new(headers.get_all(CONNECTION).iter().map(http::HeaderValue::as_bytes));
-    let passing = headers.iter().filter(|(name, _)| incoming.passes(name.as_str()));
-    passing
+    let named = parts.uri.authority().map(|authority| (HOST, authority.as_str().as_bytes()));
+    let is_replaced = |name: &HeaderName| named.is_some() && name == HOST;
+    let passing = headers
+        .iter()
+        .filter(|&(name, _)| incoming.passes(name.as_str()) && !is_replaced(name))
+        .map(|(name, value)| (name, value.as_bytes()));
+    let host = named.iter().map(|(name, value)| (name, *value));
+    host.chain(passing)
         .map(|(name, value)| wire::Header {
             name: name.as_str().to_owned(),
-            value: Bytes::copy_from_slice(value.as_bytes()),
+            value: Bytes::copy_from_slice(value),
         })
         .collect()
 }

@@ -175,6 +175,22 @@ async fn spellings_of_one_path_are_one_path() {
 }
 
 #[tokio::test]
+async fn the_host_is_that_of_the_target_where_it_names_one() {
+    let fixture = Fixture::echo(&["GET x"]).await;
+    let line = "GET http://shop.example:81/api/shop/x";
+    for text in [
+        format!("{line} HTTP/1.1\r\nx-a: 1\r\nhost: evil.example\r\nconnection: close\r\n\r\n"),
+        format!("{line} HTTP/1.1\r\nhost: a\r\nx-a: 1\r\nconnection: close, host\r\n\r\n"),
+        format!("{line} HTTP/1.0\r\nx-a: 1\r\n\r\n"),
+    ] {
+        let handled = sent(&fixture, text).await;
+        assert_eq!(values(&handled, "host"), ["shop.example:81"]);
+        assert_eq!(values(&handled, "x-a"), ["1"]);
+        assert_eq!(handled.request.unwrap().authority, "shop.example:81");
+    }
+}
+
+#[tokio::test]
 async fn head_runs_get_and_keeps_the_length_without_the_body() {
     let setup = Setup::new(&["GET x"]);
     let fixture = setup
