@@ -16,7 +16,7 @@ fn encoded(path: Option<&CStr>, user: Option<User>) -> Vec<u8> {
     Request {
         containment: Containment::SubReaper,
         path,
-        dir: c"/work",
+        dir: c"/dir",
         args: packed(&["plugin", "", "--flag"]).strings(),
         env: packed(&["PATH=/bin", "EMPTY="]).strings(),
         user,
@@ -32,7 +32,7 @@ fn a_request_comes_out_as_it_went_in() {
     assert_eq!(request.len(), bytes.len());
     assert_eq!(request.containment, Containment::SubReaper);
     assert_eq!(request.path, Some(c"/bin/plugin"));
-    assert_eq!(request.dir, c"/work");
+    assert_eq!(request.dir, c"/dir");
     assert_eq!(read(request.args), ["plugin", "", "--flag"]);
     assert_eq!(read(request.env), ["PATH=/bin", "EMPTY="]);
     assert_eq!(request.user, Some(User { uid: 7, gid: 8 }));
