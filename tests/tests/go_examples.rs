@@ -37,7 +37,12 @@ fn main() -> ExitCode {
         case("streaming_example_streams_both_ways_under_automtls", |lab| {
             streams(lab, TlsMode::Required)
         }),
-        case("negotiated_example_takes_the_highest_version_that_both_know", negotiates),
+        case("negotiated_example_takes_the_highest_version_that_both_know", |lab| {
+            negotiates(lab, TlsMode::Auto)
+        }),
+        case("negotiated_example_takes_the_highest_version_that_both_know_under_automtls", |lab| {
+            negotiates(lab, TlsMode::Required)
+        }),
         case("negotiated_example_is_refused_where_it_falls_back_to_netrpc", refuses_netrpc),
     ])
 }
@@ -133,9 +138,10 @@ async fn streams(lab: Lab, tls: TlsMode) -> Result<()> {
     Ok(())
 }
 
-async fn negotiates(lab: Lab) -> Result<()> {
-    let running = example(lab, "example-negotiated", &[2, 3, 9], TlsMode::Auto).await?;
+async fn negotiates(lab: Lab, tls: TlsMode) -> Result<()> {
+    let running = example(lab, "example-negotiated", &[2, 3, 9], tls).await?;
     ensure!(running.process.handshake().app_version == 3);
+    ensure!(running.process.handshake().server_cert.is_some() == (tls == TlsMode::Required));
 
     let got = put_and_get(&running, "k", "v").await?;
 
