@@ -37,6 +37,9 @@ impl From<Status> for ClientError {
     }
 }
 
+/// A plugin may have a hundred thousand endpoints, and every answer about it names them all.
+const MAX_ANSWER_BYTES: usize = 256 << 20;
+
 /// Connects once. A supervisor that is restarted meanwhile is another one, and is not asked.
 pub(super) async fn connect(path: &Path) -> Result<PluginsClient<Channel>, ClientError> {
     let stream = UnixStream::connect(path).await.map_err(|error| unreachable(path, &error))?;
@@ -49,7 +52,7 @@ pub(super) async fn connect(path: &Path) -> Result<PluginsClient<Channel>, Clien
     let endpoint = Endpoint::from_static("http://localhost");
     let channel = endpoint.connect_with_connector(connector).await;
     channel
-        .map(PluginsClient::new)
+        .map(|channel| PluginsClient::new(channel).max_decoding_message_size(MAX_ANSWER_BYTES))
         .map_err(|error| ClientError::Connect(path.to_owned(), error.to_string()))
 }
 
@@ -65,7 +68,85 @@ fn unreachable(path: &Path, error: &io::Error) -> ClientError {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+
+    use outboard_proto::admin::v1 as admin;
+    use outboard_proto::admin::v1::plugins_server::{Plugins, PluginsServer};
+    use tonic::transport::Server;
+    use tonic::{Request, Response};
+
     use super::*;
+
+    /// A supervisor whose only plugin has a long story to tell.
+    struct Large;
+
+    impl Large {
+        fn plugin() -> admin::Plugin {
+            admin::Plugin { name: "x".repeat(5 << 20), ..admin::Plugin::default() }
+        }
+    }
+
+    #[tonic::async_trait]
+    impl Plugins for Large {
+        type LogsStream = Pin<Box<tokio_stream::Empty<Result<admin::LogsResponse, Status>>>>;
+
+        async fn list(
+            &self,
+            _: Request<admin::ListRequest>,
+        ) -> Result<Response<admin::ListResponse>, Status> {
+            let plugins = vec![Self::plugin()];
+            Ok(Response::new(admin::ListResponse { plugins, ..admin::ListResponse::default() }))
+        }
+
+        async fn start(
+            &self,
+            _: Request<admin::StartRequest>,
+        ) -> Result<Response<admin::StartResponse>, Status> {
+            Ok(Response::new(admin::StartResponse { plugin: Some(Self::plugin()) }))
+        }
+
+        async fn stop(
+            &self,
+            _: Request<admin::StopRequest>,
+        ) -> Result<Response<admin::StopResponse>, Status> {
+            Ok(Response::new(admin::StopResponse { plugin: Some(Self::plugin()) }))
+        }
+
+        async fn restart(
+            &self,
+            _: Request<admin::RestartRequest>,
+        ) -> Result<Response<admin::RestartResponse>, Status> {
+            Ok(Response::new(admin::RestartResponse { plugin: Some(Self::plugin()) }))
+        }
+
+        async fn logs(
+            &self,
+            _: Request<admin::LogsRequest>,
+        ) -> Result<Response<Self::LogsStream>, Status> {
+            Ok(Response::new(Box::pin(tokio_stream::empty())))
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_may_be_larger_than_other_messages() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("control.sock");
+        let listener = tokio::net::UnixListener::bind(&path).unwrap();
+        let incoming = tokio_stream::wrappers::UnixListenerStream::new(listener);
+        let served =
+            Server::builder().add_service(PluginsServer::new(Large)).serve_with_incoming(incoming);
+        let asked = async {
+            let mut client = connect(&path).await.unwrap();
+            let listed = client.list(admin::ListRequest {}).await.unwrap().into_inner();
+            let request = admin::StartRequest { name: "large".into() };
+            let started = client.start(request).await.unwrap().into_inner();
+            assert_eq!(started.plugin.as_ref(), listed.plugins.first());
+        };
+        tokio::select! {
+            served = served => panic!("the server ended: {served:?}"),
+            () = asked => {}
+        }
+    }
 
     #[tokio::test]
     async fn without_a_supervisor_the_next_step_is_told() {

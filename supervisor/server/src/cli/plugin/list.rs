@@ -25,8 +25,6 @@ pub(super) struct List {
 
 impl List {
     pub(super) async fn run(self, mut client: PluginsClient<Channel>) -> Result<()> {
-        // A supervisor may have a hundred thousand endpoints.
-        client = client.max_decoding_message_size(256 << 20);
         let response = client.list(ListRequest {}).await.map_err(ClientError::from)?;
         let listing = Listing::from(response.into_inner());
         if self.json {
