@@ -90,8 +90,8 @@ impl Gateway {
         Self { head_timeout, ..self }
     }
 
-    /// Most that the bodies of all requests together may take, in bytes; what comes beyond is answered with
-    /// 503. Default: 512 MiB.
+    /// Most that the bodies of all requests and responses together may take, in bytes; what comes beyond is
+    /// answered with 503. Default: 512 MiB.
     #[must_use]
     pub fn with_body_memory(self, body_memory: usize) -> Self {
         Self { body_memory, ..self }

@@ -1,7 +1,7 @@
-//! The whole body of a request, or the reason why there is none.
+//! The whole body of a request, or the reason why there is none; and the room for bodies both ways.
 //!
 //! All bodies that are held at a time share one bound: a single one may be small, and ten thousand clients
-//! may each send one.
+//! may each send one, or each take their time to read one.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::respond::Refusal;
 
-/// Room for the bodies of all requests together, in bytes.
+/// Room for the bodies of all requests and responses together, in bytes.
 #[derive(Debug, Clone)]
 pub(super) struct Room(Arc<Semaphore>);
 
@@ -28,10 +28,32 @@ impl Room {
         Self(Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS))))
     }
 
+    /// The body of a response, which takes room until the last of it is written.
+    pub(super) fn hold(&self, bytes: Bytes) -> Result<Bytes, Refusal> {
+        if bytes.is_empty() {
+            return Ok(bytes);
+        }
+        let place = self.take(bytes.len())?;
+        Ok(Bytes::from_owner(Held { bytes, _place: place }))
+    }
+
     /// Nobody waits for room: those who have it may be waiting for their clients.
     fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
         let bytes = u32::try_from(bytes).map_err(|_| Refusal::Busy)?;
         self.0.clone().try_acquire_many_owned(bytes).map_err(|_| Refusal::Busy)
+    }
+}
+
+/// What the bytes of a response own: hyper lets go of a body when it has queued it, but of its bytes only when
+/// they are written.
+struct Held {
+    bytes: Bytes,
+    _place: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 

@@ -82,7 +82,7 @@ impl Door {
             return Err(Refusal::NotFound);
         }
         let (limit, deadline) = bounds(&limits, &steps, started);
-        let answer = async {
+        let reply = async {
             let body = tokio::time::timeout_at(deadline, body::collect(body, limit, &self.bodies))
                 .await
                 .map_err(|_| Refusal::SlowBody)??;
@@ -100,8 +100,14 @@ impl Door {
         tokio::select! {
             biased;
             () = entered.activation().is_cut_off() => Err(Refusal::CutOff),
-            reply = answer => reply,
+            reply = reply => self.hold(reply?),
         }
+    }
+
+    /// Makes the body count until the client has read it.
+    fn hold(&self, reply: Reply) -> Result<Reply, Refusal> {
+        let (parts, body) = reply.into_parts();
+        Ok(Reply::from_parts(parts, self.bodies.hold(body)?))
     }
 
     /// Cuts `/<prefix>/<instance>` off.

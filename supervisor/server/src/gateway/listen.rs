@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use http::Request;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -18,7 +20,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::body::Room;
 use super::handle::Door;
-use super::respond::Reply;
 use super::wire::{self, Wire};
 use super::{Gateway, Limits, Settings};
 use crate::plugin::snapshot::Routes;
@@ -157,10 +158,10 @@ impl Server {
         request: Request<Incoming>,
         peer: IpAddr,
         stream: &TcpStream,
-    ) -> Result<Reply, Gone> {
+    ) -> Result<Response<Full<Bytes>>, Gone> {
         tokio::select! {
             biased;
-            reply = self.door.answer(request, peer) => Ok(reply),
+            reply = self.door.answer(request, peer) => Ok(reply.map(Full::new)),
             () = wire::gone(stream) => Err(Gone),
         }
     }

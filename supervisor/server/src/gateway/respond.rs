@@ -8,12 +8,11 @@ use http::header::{
     HeaderValue, RETRY_AFTER, SET_COOKIE,
 };
 use http::{Response, StatusCode};
-use http_body_util::Full;
 use outboard_core::route::Method;
 use outboard_core::route::hygiene::{self, Outgoing, ResponseError};
 use outboard_proto::plugin::v1 as wire;
 
-pub(super) type Reply = Response<Full<Bytes>>;
+pub(super) type Reply = Response<Bytes>;
 
 /// Why the host answers instead of a plugin. None of it says what happened inside.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,7 +105,7 @@ impl Refusal {
     pub(super) fn reply(&self) -> Reply {
         let (error, message) = self.words();
         let body = serde_json::json!({ "error": error, "message": message }).to_string();
-        let mut reply = Response::new(Full::from(body));
+        let mut reply = Response::new(Bytes::from(body));
         *reply.status_mut() = self.status();
         let headers = reply.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -130,7 +129,7 @@ pub(super) fn reply(
     if response.headers.len() > hygiene::MAX_HEADERS {
         return Err(ResponseError::Many);
     }
-    let mut reply = Response::new(Full::default());
+    let mut reply = Response::new(Bytes::new());
     *reply.status_mut() = StatusCode::from_u16(status).expect("200 to 599 are statuses");
     let headers = reply.headers_mut();
     for header in response.headers {
@@ -152,24 +151,24 @@ pub(super) fn reply(
     let sandbox = HeaderValue::from_static(hygiene::SANDBOX);
     headers.try_append(CONTENT_SECURITY_POLICY, sandbox).map_err(|_| ResponseError::Many)?;
     if !hygiene::has_no_body(status) {
-        *reply.body_mut() = Full::from(body);
+        *reply.body_mut() = body;
     }
     Ok(reply)
 }
 
 /// What HEAD gets of a reply to GET: all but the body, which still counts for `Content-Length`.
 pub(super) fn without_body(mut reply: Reply) -> Reply {
-    let length = hyper::body::Body::size_hint(reply.body()).exact().unwrap_or(0);
+    let length = reply.body().len();
     if !hygiene::has_no_body(reply.status().as_u16()) {
         reply.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
-    *reply.body_mut() = Full::default();
+    *reply.body_mut() = Bytes::new();
     reply
 }
 
 /// The answer to OPTIONS at a path whose endpoints have these methods.
 pub(super) fn options<'a>(methods: impl IntoIterator<Item = &'a Method>) -> Reply {
-    let mut reply = Response::new(Full::default());
+    let mut reply = Response::new(Bytes::new());
     *reply.status_mut() = StatusCode::NO_CONTENT;
     let allow = HeaderValue::from_str(&allow(methods)).expect("methods are tokens");
     reply.headers_mut().insert(ALLOW, allow);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use outboard_proto::plugin::v1::HandleRequest;
+use tokio::net::TcpSocket;
 use tokio::sync::Semaphore;
 
 use crate::client::{Client, get, post, raw, request};
@@ -96,6 +97,24 @@ async fn all_bodies_together_have_a_bound() {
     go.add_permits(2);
     assert_eq!(first.reply().await.text(), "600");
     assert_eq!(post(fixture.address, "/api/shop/x", &body).await.text(), "600");
+}
+
+#[tokio::test]
+async fn a_response_counts_until_its_client_has_read_it() {
+    // More than the kernel takes for a client that reads nothing and has little room.
+    const LARGE: usize = (4 << 20) - 100;
+    let mut setup = Setup::new(&["GET x"]);
+    setup.body_memory = LARGE + 1000;
+    let fixture = setup.start(|_| async { ok(vec![b'x'; LARGE]) }).await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut slow = Client(socket.connect(fixture.address).await.unwrap());
+    slow.send("GET /api/shop/x HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    slow.0.readable().await.unwrap();
+    let reply = get(fixture.address, "/api/shop/x").await;
+    assert_eq!((reply.status, reply.error()), (503, "busy".to_owned()));
+    assert_eq!(slow.reply().await.body.len(), LARGE);
+    assert_eq!(get(fixture.address, "/api/shop/x").await.body.len(), LARGE);
 }
 
 #[tokio::test]
