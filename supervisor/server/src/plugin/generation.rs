@@ -195,7 +195,9 @@ impl Generation {
             Ok(response) => explain_all(response.problems),
             Err(status) => vec![format!("Init failed: {}", describe(&status, self.call_timeout()))],
         };
-        problems.extend(self.room.clashes(&activation));
+        if problems.is_empty() {
+            problems = self.room.clashes(&activation);
+        }
         if problems.is_empty() && !can_handle && !self.room.endpoints(&activation).is_empty() {
             problems.push(
                 "has endpoints, but Load does not list CAPABILITY_HTTP_HANDLE; add it".to_owned(),
@@ -352,7 +354,8 @@ fn launch(
 /// A status of the plugin's, for an operator.
 fn describe(status: &Status, timeout: Duration) -> String {
     match status.code() {
-        Code::DeadlineExceeded => {
+        // The second is what our own client says when it was the first to look at the clock.
+        Code::DeadlineExceeded | Code::Cancelled => {
             format!("no answer within {}", humantime::format_duration(timeout))
         }
         Code::Unimplemented => "the plugin does not implement it".to_owned(),
