@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use outboard_host::{Exit, HealthError};
+use outboard_host::{Exit, HealthError, Process};
 use outboard_proto::handshake::Address;
 use tokio::time::timeout;
 
@@ -18,6 +18,7 @@ crate::tests![
     l05_a_refused_connection_is_a_start_error,
     l06_a_plugin_that_accepts_and_is_silent_does_not_hold_up_its_host,
     l07_a_stop_is_quick_and_leaves_no_socket,
+    a_killed_plugin_leaves_no_socket_and_what_took_its_place_stays,
     l08_an_error_in_answer_to_shutdown_counts_as_asked,
     l09_a_stopped_plugin_is_killed_within_the_grace,
     l10_a_grandchild_that_holds_the_pipes_delays_nothing,
@@ -80,6 +81,23 @@ async fn l07_a_stop_is_quick_and_leaves_no_socket(stage: Stage) {
     assert_eq!(process.stop(GRACE).await, Exit::Code(0));
     assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
     assert!(!socket.exists());
+}
+
+async fn a_killed_plugin_leaves_no_socket_and_what_took_its_place_stays(stage: Stage) {
+    let socket = |process: &Process| match &process.handshake().address {
+        Address::Unix(socket) => socket.clone(),
+        other => panic!("no socket: {other}"),
+    };
+    let process = stage.start(&["serve"]).await;
+    assert!(socket(&process).exists());
+    process.kill().await;
+    assert!(!socket(&process).exists());
+
+    let process = stage.start(&["serve"]).await;
+    std::fs::remove_file(socket(&process)).expect("removed");
+    std::fs::write(socket(&process), "precious").expect("written");
+    process.kill().await;
+    assert!(socket(&process).exists());
 }
 
 async fn l08_an_error_in_answer_to_shutdown_counts_as_asked(stage: Stage) {
