@@ -9,6 +9,9 @@ use crate::{
     needs, plugins, tree,
 };
 
+/// Paths begin at the file's directory; all else has its default.
+const CONFIG: &str = "plugins = \"plugins\"\ndata_dir = \"data\"\n";
+
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     needs::python()?;
     eprintln!("xtask: building (the first time takes some minutes, later ones seconds)");
@@ -26,15 +29,15 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     eprintln!("xtask: assembling the bundled plugins in {}", home.join("plugins").display());
     plugins::assemble(&home.join("plugins"), &built)?;
     fs::create_dir_all(home.join("data"))?;
+    let config = home.join("outboard.toml");
+    fs::write(&config, CONFIG)?;
     // In our place, so that Ctrl-C and a closed terminal reach the supervisor itself.
-    let error = std::process::Command::new(built.join("outboard"))
-        .arg("serve")
-        .arg("--plugins")
-        .arg(home.join("plugins"))
-        .arg("--data-dir")
-        .arg(home.join("data"))
-        .args(arguments)
-        .current_dir(tree::root())
-        .exec();
-    Err(error).context("cannot run the supervisor that was just built")
+    let mut serve = std::process::Command::new(built.join("outboard"));
+    serve.arg("serve").arg("--config").arg(config).args(arguments).current_dir(tree::root());
+    // What this machine says about another supervisor is not about this one.
+    let variables = std::env::vars_os().map(|(name, _)| name);
+    for name in variables.filter(|name| name.to_string_lossy().starts_with("OUTBOARD_")) {
+        serve.env_remove(name);
+    }
+    Err(serve.exec()).context("cannot run the supervisor that was just built")
 }
