@@ -103,6 +103,7 @@ impl Plugins {
         }
         for (key, mut entry) in old {
             if let Some(upgrade) = &mut entry.upgrade {
+                upgrade.new.abandon();
                 upgrade.then = Some(Then::Remove);
                 entries.insert(key, entry);
             } else {
@@ -138,6 +139,10 @@ impl Plugins {
         settling: &mut Vec<BoxFuture<'static, ()>>,
     ) -> Entry {
         if let Some(upgrade) = &mut entry.upgrade {
+            if !unit.is_enabled || !upgrade.new.runs_like(&unit) {
+                // It may take long to start, and nobody wants it any more.
+                upgrade.new.abandon();
+            }
             upgrade.then = Some(Then::Update(Box::new(unit)));
         } else if entry.handle.needs_upgrade(&unit) {
             settling.push(self.upgrade(&mut entry, unit).boxed());

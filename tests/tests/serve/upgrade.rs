@@ -1,9 +1,15 @@
 //! A changed plugin: the new one starts beside the old one, and takes over only if it can.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    io::Write as _,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Result, ensure};
 use e2e::supervisor::{LIMIT, processes::Process, stage::Stage};
+use nix::{errno::Errno, fcntl::OFlag, sys::stat::Mode};
 
 /// Changes the program's hash and nothing else: what stands behind an ELF file is not looked at.
 fn upgrade(stage: &Stage, release: &str) -> Result<()> {
@@ -117,6 +123,75 @@ fn of_two_upgrades_at_once_the_newest_serves_in_the_end() -> Result<()> {
     let answer = traffic.more(20)?;
     ensure!(answer == format!("{greeting}, you!\n"), "it went back to {answer:?}");
     traffic.finish()
+}
+
+/// A program that waits, if its variable `GATE` says so, until somebody writes to that pipe.
+const GATED: &str = "#!/bin/sh\n[ -z \"$GATE\" ] || read -r _ <\"$GATE\"\nexec \"${0%/*}/mock\"\n";
+
+/// Lets the one who waits at the gate go on, if there is one.
+fn open_gate(gate: &Path) -> Result<()> {
+    let opened =
+        fs::OpenOptions::new().write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(gate);
+    match opened {
+        Ok(mut gate) => Ok(gate.write_all(b"go\n")?),
+        Err(error) if error.raw_os_error() == Some(Errno::ENXIO as i32) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn release(greeting: &str, gate: Option<&Path>) -> String {
+    let gate = gate.map(|gate| format!("GATE = \"{}\"", gate.display())).unwrap_or_default();
+    format!(
+        "[[plugin]]\nname = \"mock\"\nenv = {{ RELEASE = \"{greeting}\", {gate} }}\n\
+         [[instance]]\nplugin = \"mock\"\nparameters = {{ greeting = \"{greeting}\" }}\n"
+    )
+}
+
+/// What an upgrade that is overtaken by another reload must not do: win.
+fn overtaken(then: Option<&str>) -> Result<()> {
+    let stage = Stage::with_mock()?;
+    stage.write("plugins/mock/start.sh", GATED, 0o755)?;
+    let manifest = fs::read_to_string(stage.plugin("mock/plugin.toml"))?;
+    let command = "command = [\"start.sh\"]\n";
+    stage.write("plugins/mock/plugin.toml", format!("{command}{manifest}"), 0o644)?;
+    let gate = stage.root().join("gate");
+    nix::unistd::mkfifo(&gate, Mode::S_IRWXU)?;
+    stage.configure(&release("One", None))?;
+    let supervisor = stage.serve()?;
+    let traffic = supervisor.traffic("/api/mock/hello/you");
+    traffic.until("One, you!\n")?;
+
+    let mark = supervisor.log.mark();
+    stage.configure(&release("Two", Some(&gate)))?;
+    supervisor.reload()?;
+    supervisor.log.wait(mark, "\"after\":\"Starting\"")?;
+    let last = then.unwrap_or("One");
+    stage.configure(&release(last, None))?;
+    supervisor.reload()?;
+    traffic.until(&format!("{last}, you!\n"))?;
+    open_gate(&gate)?;
+
+    let processes = || supervisor.plugin_processes().map(|all| all.len());
+    supervisor.wait_for("mock", "alone", |_| processes().is_ok_and(|count| count == 1))?;
+    let answer = traffic.more(20)?;
+    ensure!(answer == format!("{last}, you!\n"), "it went back to {answer:?}");
+    traffic.finish()?;
+    let plugin = supervisor.plugin("mock")?;
+    ensure!(plugin.state() == "serving" && plugin.error().is_empty(), "{plugin:?}");
+    let log = supervisor.log.all();
+    let served = log.iter().filter(|line| line.contains("\"message\":\"plugin serves\"")).count();
+    ensure!(served == if then.is_some() { 2 } else { 1 }, "{served} processes have served");
+    Ok(())
+}
+
+#[test]
+fn an_upgrade_that_another_one_overtakes_does_not_come_back() -> Result<()> {
+    overtaken(Some("Three"))
+}
+
+#[test]
+fn an_upgrade_that_is_taken_back_before_it_serves_never_serves() -> Result<()> {
+    overtaken(None)
 }
 
 #[test]

@@ -31,6 +31,8 @@ use super::unit::Unit;
 pub(super) enum Command {
     /// Answers what there was before it.
     Wish(Event, oneshot::Sender<Before>),
+    /// Nobody wants it any more, unless it serves already.
+    Abandon,
     /// Another process serves its instances now; it is about to be stopped.
     Replaced,
     /// The directory or the configuration changed.
@@ -126,6 +128,11 @@ impl Driver {
                 self.publish_status();
                 // Whoever asked may have gone away.
                 let _ = answer.send(before);
+            }
+            Command::Abandon => {
+                if self.machine.state() != State::Serving {
+                    self.step(Event::Stop);
+                }
             }
             Command::Replaced => self.is_replaced = true,
             Command::Update(unit) => self.update(*unit),

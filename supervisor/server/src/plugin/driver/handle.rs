@@ -102,8 +102,18 @@ impl Handle {
 
     /// Whether a process started for `unit` would not be as the one that serves now.
     pub(crate) fn needs_upgrade(&self, unit: &Unit) -> bool {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        unit.is_enabled && self.status().state == State::Serving && !known.starts_like(unit)
+        unit.is_enabled && self.status().state == State::Serving && !self.runs_like(unit)
+    }
+
+    /// Whether a process started for `unit` would be as one of this.
+    pub(crate) fn runs_like(&self, unit: &Unit) -> bool {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).starts_like(unit)
+    }
+
+    /// Stops it before it serves. One that serves already goes on.
+    pub(crate) fn abandon(&self) {
+        // A driver ends only with its handle.
+        let _ = self.commands.send(Command::Abandon);
     }
 
     /// Another process serves its instances now. To be said before it is stopped.
