@@ -1,18 +1,15 @@
 //! One process of a plugin: its directories, its door to the host, and the calls that the host makes
 //! before and after anything is routed to it.
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::path::Path;
+mod launch;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use outboard_core::manifest;
 use outboard_core::name::InstanceName;
-use outboard_host::{Launch, Process, TlsMode};
+use outboard_host::Process;
 use outboard_jail::Exit;
-use outboard_proto::env;
 use outboard_proto::handshake::Address;
 use outboard_proto::plugin::v1 as wire;
 use outboard_proto::plugin::v1::lifecycle_client::LifecycleClient;
@@ -29,9 +26,6 @@ use super::unit::Installed;
 use crate::callback::{self, Room};
 use crate::dirs::GenerationDir;
 use crate::{task, version};
-
-/// Of `OUTBOARD_HOST_ADDRESS`, in bytes: what every gRPC client takes, whatever its language.
-const LONGEST_HOST_ADDRESS: usize = 100;
 
 /// How long requests that are cut off may take to notice.
 const CUT_OFF: Duration = Duration::from_secs(1);
@@ -98,7 +92,7 @@ impl Generation {
         log: &Arc<PluginLog>,
     ) -> Result<Self, Failure> {
         let (name, began) = (installed.name(), Instant::now());
-        warn_of_root(installed);
+        launch::warn_of_root(installed);
         let dir = context.dirs.generation(installed.user).map_err(Failure::passing)?;
         let door = Listener::bind_unix(&dir.host(), "host").map_err(Failure::passing)?;
         let Address::Unix(socket) = door.address() else {
@@ -107,7 +101,7 @@ impl Generation {
         if let Some(user) = installed.user {
             door.share_with_group(&user.gid.to_string()).map_err(Failure::passing)?;
         }
-        let launch = launch(context, installed, home, &dir, socket)?;
+        let launch = launch::launch(context, installed, home, &dir, socket)?;
         let output = Arc::new(LogOutput::new(log.clone()));
         let process = Process::start(&context.launcher, launch, output).await.map_err(|error| {
             Failure { is_permanent: error.is_permanent(), message: error.cause.to_string() }
@@ -289,66 +283,6 @@ impl Generation {
             Err(_) => Err(Status::deadline_exceeded("no answer in time")),
         }
     }
-}
-
-/// A plugin that runs as root can do what the supervisor can.
-fn warn_of_root(installed: &Installed) {
-    if installed.user.is_none_or(|user| user.uid == 0) && nix::unistd::geteuid().is_root() {
-        let plugin = installed.name();
-        tracing::warn!(plugin, "runs as root; name another with `user` in its [[plugin]] entry");
-    }
-}
-
-fn launch(
-    context: &Context,
-    installed: &Installed,
-    home: &str,
-    dir: &GenerationDir,
-    host_socket: &Path,
-) -> Result<Launch, Failure> {
-    let manifest = &installed.manifest;
-    let program = installed.program.open().map_err(|error| {
-        let path = installed.program.path.display();
-        Failure::permanent(format!("{path}: {error}; send SIGHUP to import the plugin again"))
-    })?;
-    let work_dir = context.dirs.work(home, installed.user).map_err(Failure::passing)?;
-    let host_address = format!("unix://{}", host_socket.display());
-    if host_address.len() > LONGEST_HOST_ADDRESS {
-        return Err(Failure::permanent(
-            "the runtime directory is too long for OUTBOARD_HOST_ADDRESS; choose a shorter runtime_dir",
-        ));
-    }
-    let mut variables: BTreeMap<_, _> =
-        context.environment.for_plugin(&manifest.env).into_iter().collect();
-    // The operator's word goes before the environment's, and the host's before both.
-    variables.extend(installed.env.iter().cloned());
-    variables.extend([
-        (OsString::from("HOME"), work_dir.clone().into_os_string()),
-        (OsString::from("TMPDIR"), dir.temporary().into_os_string()),
-        (OsString::from(env::HOST_ADDRESS), OsString::from(host_address)),
-    ]);
-    let settings = context.settings();
-    let go_plugin = &manifest.go_plugin;
-    Ok(Launch {
-        name: installed.name().to_owned(),
-        program,
-        args: installed.program.args.clone(),
-        env: variables.into_iter().collect(),
-        work_dir,
-        socket_dir: dir.sockets(),
-        broker_dir: dir.host(),
-        cookie: (go_plugin.cookie_key.clone(), go_plugin.cookie_value.clone()),
-        versions: go_plugin.versions.clone(),
-        tls: match manifest.tls {
-            manifest::Tls::Auto => TlsMode::Auto,
-            manifest::Tls::Required => TlsMode::Required,
-            manifest::Tls::Off => TlsMode::Off,
-        },
-        containment: context.containment,
-        user: installed.user,
-        start_timeout: manifest.start_timeout.unwrap_or(settings.start_timeout),
-        allow_remote_tcp: installed.grants.remote_tcp,
-    })
 }
 
 /// A status of the plugin's, for an operator.
