@@ -148,12 +148,20 @@ impl GenerationDir {
 
 impl Drop for GenerationDir {
     fn drop(&mut self) {
-        let path = std::mem::take(&mut self.path);
+        let removal = Removal(std::mem::take(&mut self.path));
         // It may hold as much as the plugin liked.
-        match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn_blocking(move || remove_or_warn(&path))),
-            Err(_) => remove_or_warn(&path),
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            drop(runtime.spawn_blocking(move || drop(removal)));
         }
+    }
+}
+
+/// Removes a directory when dropped: a runtime that is shutting down drops what it was to run.
+struct Removal(PathBuf);
+
+impl Drop for Removal {
+    fn drop(&mut self) {
+        remove_or_warn(&self.0);
     }
 }
 
@@ -242,6 +250,21 @@ mod tests {
         let path = one.path.clone();
         drop(one);
         assert!(!path.exists() && two.path.exists());
+    }
+
+    #[test]
+    fn a_generations_directory_goes_even_with_the_end_of_the_runtime() {
+        let dir = tempfile::tempdir().unwrap();
+        let dirs = Dirs::open(&dir.path().join("data"), &dir.path().join("run")).unwrap();
+        let generation = dirs.generation(None).unwrap();
+        let path = generation.path.clone();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let handle = runtime.handle().clone();
+        runtime.shutdown_background();
+        let entered = handle.enter();
+        drop(generation);
+        drop(entered);
+        assert!(!path.exists());
     }
 
     #[test]
