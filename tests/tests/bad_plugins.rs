@@ -141,7 +141,7 @@ fn install_wrong_handshakes(stage: &Stage) -> Result<()> {
     says(stage, "certificate/main", &format!("1|1|unix|/x|grpc|{}\\n", "!".repeat(80)))?;
     says(stage, "no-socket", "1|1|unix|'$PLUGIN_UNIX_SOCKET_DIR'/none|grpc\\n")?;
     // The good one's is the first that is there.
-    let wait_for_another = "until set -- \"$PLUGIN_UNIX_SOCKET_DIR\"/../../*/s/* && [ -S \"$1\" ]; do sleep 0.05; done";
+    let wait_for_another = "until set -- \"$PLUGIN_UNIX_SOCKET_DIR\"/../../*/s/plugin* && [ -S \"$1\" ]; do sleep 0.05; done";
     let line = "printf '1|1|unix|%s|grpc\\n' \"$1\"\nexec sleep 300";
     script(stage, "foreign-socket", &format!("{wait_for_another}\n{line}"))?;
     mock(stage, "dead-socket", "")?;

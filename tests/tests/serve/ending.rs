@@ -80,13 +80,20 @@ fn a_plugin_that_is_still_starting_does_not_hold_up_the_end() -> Result<()> {
     let stage = Stage::new()?;
     stage.write("plugins/silent", "#!/bin/sh\nexec sleep 300\n", 0o755)?;
     let mut supervisor = stage.start()?;
-    supervisor.log.wait(0, "\"after\":\"Starting\"")?;
+    supervisor.wait_for("silent", "starting", |_| {
+        supervisor.plugin_processes().is_ok_and(|processes| !processes.is_empty())
+    })?;
+    let all = processes::within(stage.root())?;
 
     let started = Instant::now();
     ensure!(supervisor.stop()? == 0);
 
     ensure!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
-    ensure!(processes::within(stage.root())?.is_empty() && supervisor.left_over()?.is_empty());
+    all.iter().try_for_each(|process| process.wait(Duration::from_secs(1)))?;
+    let processes = processes::within(stage.root())?;
+    ensure!(processes.is_empty(), "still there: {processes:?}");
+    let left = supervisor.left_over()?;
+    ensure!(left.is_empty(), "left behind: {left:?}");
     Ok(())
 }
 

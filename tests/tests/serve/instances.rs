@@ -113,8 +113,8 @@ fn an_instance_whose_init_fails_leaves_the_others_serving() -> Result<()> {
         ("unknown", "greating"),
         ("late", "no answer within 500ms"),
         ("panics", "panick"),
-        ("twice", "twice/:a"),
-        ("twice", "twice/:b"),
+        ("twice", "endpoint 1 (GET /twice"),
+        ("twice", "endpoint 2 (GET /twice"),
         ("shapeless", "is not its last segment"),
     ] {
         let view = plugin.instance(instance).with_context(|| format!("no {instance}"))?;
