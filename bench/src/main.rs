@@ -1,7 +1,8 @@
 //! What Outboard promises about speed, measured: each figure beside its peer, in the same run, in rounds that take
 //! turns, medians with the lowest and highest round.
 //!
-//! Started by `cargo xtask bench`. `--quick` does fewer and shorter rounds, to see that it works.
+//! Started by `cargo xtask bench`. `--quick` does fewer and shorter rounds, to see that it works; one of the words
+//! `calls`, `starts` and `idle` measures only that, and writes no results.
 
 mod calls;
 mod figures;
@@ -34,16 +35,27 @@ struct Effort {
 const FULL: Effort = Effort { rounds: 5, seconds: 3, starts: 40, plugins: 1000 };
 const QUICK: Effort = Effort { rounds: 2, seconds: 1, starts: 5, plugins: 50 };
 
+/// What is measured.
+const PARTS: [&str; 3] = ["calls", "starts", "idle"];
+
 fn main() -> Result<()> {
     Launcher::run_if_asked();
     let launcher: &'static Launcher = Box::leak(Box::new(Launcher::fork()?));
     outboard_jail::raise_open_files()?;
-    let effort = match env::args().nth(1).as_deref() {
-        None => FULL,
-        Some("--quick") => QUICK,
-        Some(other) => bail!("unknown argument {other:?}; --quick is the only one"),
-    };
-    let text = measure(launcher, &effort)?;
+    let (mut effort, mut only) = (FULL, None);
+    for argument in env::args().skip(1) {
+        match argument.as_str() {
+            "--quick" => effort = QUICK,
+            part if PARTS.contains(&part) => only = Some(argument),
+            other => bail!("unknown argument {other:?}; there are --quick, calls, starts and idle"),
+        }
+    }
+    let runtime = Runtime::new()?;
+    if let Some(part) = only {
+        println!("{}", measure(&part, launcher, &runtime, &effort)?);
+        return Ok(());
+    }
+    let text = all(launcher, &runtime, &effort)?;
     println!("{text}");
     match env::var_os("OUTBOARD_BENCH_RESULTS").map(PathBuf::from) {
         Some(path) => fs::write(&path, text).with_context(|| format!("{}", path.display())),
@@ -51,16 +63,25 @@ fn main() -> Result<()> {
     }
 }
 
-fn measure(launcher: &'static Launcher, effort: &Effort) -> Result<String> {
-    let runtime = Runtime::new()?;
-    eprintln!("bench: P2, calls");
-    let calls = calls::measure(launcher, &runtime, effort.rounds, effort.seconds)?;
-    eprintln!("bench: P3, starts");
-    let starts = starts::measure(launcher, &runtime, effort.starts)?;
-    eprintln!("bench: P4, idle plugins");
-    let idle = idle::measure(launcher, &runtime, effort.rounds.min(3), effort.plugins)?;
+fn measure(
+    part: &str,
+    launcher: &'static Launcher,
+    runtime: &Runtime,
+    effort: &Effort,
+) -> Result<String> {
+    eprintln!("bench: {part}");
+    match part {
+        "calls" => calls::measure(launcher, runtime, effort.rounds, effort.seconds),
+        "starts" => starts::measure(launcher, runtime, effort.starts),
+        _ => idle::measure(launcher, runtime, effort.rounds.min(3), effort.plugins),
+    }
+}
+
+fn all(launcher: &'static Launcher, runtime: &Runtime, effort: &Effort) -> Result<String> {
     let machine = machine::describe();
     let commit = env::var("OUTBOARD_BENCH_COMMIT").unwrap_or_else(|_| "unknown".to_owned());
+    let [calls, starts, idle] = PARTS.map(|part| measure(part, launcher, runtime, effort));
+    let (calls, starts, idle) = (calls?, starts?, idle?);
     Ok(format!(
         "# How fast it is\n\n\
          Written by `cargo xtask bench`. Each figure stands beside its peer of the same run; rounds took turns; medians, \
