@@ -2,7 +2,7 @@
 //! turns, medians with the lowest and highest round.
 //!
 //! Started by `cargo xtask bench`. `--quick` does fewer and shorter rounds, to see that it works; one of the words
-//! `calls`, `starts` and `idle` measures only that, and writes no results.
+//! `calls`, `starts` and `idle` measures only that. Neither writes results.
 
 mod calls;
 mod figures;
@@ -42,10 +42,10 @@ fn main() -> Result<()> {
     Launcher::run_if_asked();
     let launcher: &'static Launcher = Box::leak(Box::new(Launcher::fork()?));
     outboard_jail::raise_open_files()?;
-    let (mut effort, mut only) = (FULL, None);
+    let (mut effort, mut only, mut results) = (FULL, None, env::var_os("OUTBOARD_BENCH_RESULTS"));
     for argument in env::args().skip(1) {
         match argument.as_str() {
-            "--quick" => effort = QUICK,
+            "--quick" => (effort, results) = (QUICK, None),
             part if PARTS.contains(&part) => only = Some(argument),
             other => bail!("unknown argument {other:?}; there are --quick, calls, starts and idle"),
         }
@@ -57,7 +57,7 @@ fn main() -> Result<()> {
     }
     let text = all(launcher, &runtime, &effort)?;
     println!("{text}");
-    match env::var_os("OUTBOARD_BENCH_RESULTS").map(PathBuf::from) {
+    match results.map(PathBuf::from) {
         Some(path) => fs::write(&path, text).with_context(|| format!("{}", path.display())),
         None => Ok(()),
     }
