@@ -70,7 +70,8 @@ struct Peers {
 
 fn build_peers(steps: &mut Steps) -> Result<Peers> {
     let go = steps.step("Go peers", golang::build)?;
-    steps.step("programs", || run(&mut cargo(&["build", "--workspace", "--bins"])))?;
+    // All targets, so that features are chosen as for the tests and nothing is compiled twice.
+    steps.step("programs", || run(&mut cargo(&["build", "--workspace", "--all-targets"])))?;
     let built = tree::target().join("debug");
     let plugins = tree::target().join("test-plugins");
     steps.step("bundled plugins", || plugins::assemble(&plugins, &built))?;
