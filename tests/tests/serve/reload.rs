@@ -161,3 +161,21 @@ fn what_only_counts_after_a_new_start_is_named_and_keeps_its_value() -> Result<(
     ensure!(info["base_path"] == "/api/mock/", "{info}");
     Ok(())
 }
+
+#[test]
+fn a_directory_of_plugins_that_is_gone_changes_nothing() -> Result<()> {
+    let stage = Stage::with_mock()?;
+    let supervisor = stage.serve()?;
+    let (directory, away) = (stage.root().join("plugins"), stage.root().join("away"));
+
+    fs::rename(&directory, &away)?;
+    let outcome = supervisor.reload()?;
+    ensure!(outcome.contains("not reloaded") && outcome.contains("create it"), "{outcome}");
+    ensure!(supervisor.get("/api/mock/hello/you")?.status == 200);
+
+    fs::rename(&away, &directory)?;
+    let outcome = supervisor.reload()?;
+    ensure!(outcome.contains("\"reloaded\""), "{outcome}");
+    ensure!(supervisor.plugin("mock")?.generation() == 1);
+    Ok(())
+}

@@ -1,7 +1,12 @@
 //! What an operator sees first.
 
+use std::{fs, os::unix::fs::PermissionsExt as _, time::Duration};
+
 use anyhow::{Context as _, Result, ensure};
-use e2e::supervisor::stage::Stage;
+use e2e::supervisor::{
+    processes::{self, kill_9},
+    stage::{Done, Stage},
+};
 
 #[test]
 fn a_directory_of_the_users_own_is_served_and_shown_as_a_table() -> Result<()> {
@@ -68,7 +73,7 @@ fn a_plugin_is_told_where_it_stands_and_changes_its_endpoints_while_it_serves() 
 #[test]
 fn a_lone_executable_is_served_under_the_name_that_it_gives() -> Result<()> {
     let stage = Stage::new()?;
-    let program = std::fs::read(e2e::places::plugins()?.join("mock/mock"))?;
+    let program = fs::read(e2e::places::plugins()?.join("mock/mock"))?;
     stage.write("plugins/any-tool", program, 0o755)?;
 
     let supervisor = stage.serve()?;
@@ -118,4 +123,69 @@ fn an_empty_directory_of_plugins_is_served_until_there_are_some() -> Result<()> 
     supervisor.serves_after("mock", 0)?;
     ensure!(supervisor.get("/api/mock/hello/you")?.status == 200);
     Ok(())
+}
+
+#[test]
+fn directories_and_sockets_are_open_to_nobody_who_needs_no_way_in() -> Result<()> {
+    let stage = Stage::with_mock()?;
+    let supervisor = stage.serve()?;
+    let copy = stage.data().join("plugins").join(supervisor.plugin("mock")?.hash());
+    let generations = stage.runtime().join("g");
+    let generation = fs::read_dir(&generations)?.next().context("no generation")??.path();
+
+    for (path, expected) in [
+        (stage.data(), 0o711),
+        (stage.data().join("work/mock"), 0o700),
+        (copy.clone(), 0o555),
+        (copy.join("mock"), 0o555),
+        (stage.runtime(), 0o711),
+        (stage.runtime().join("control.sock"), 0o600),
+        (generation, 0o700),
+    ] {
+        let mode = fs::metadata(&path)?.permissions().mode() & 0o777;
+        ensure!(mode == expected, "{}: {mode:o}, not {expected:o}", path.display());
+    }
+    Ok(())
+}
+
+#[test]
+fn a_plugin_runs_as_the_user_that_the_operator_names_if_the_supervisor_may() -> Result<()> {
+    let stage = Stage::with_mock()?;
+    stage.configure("[[plugin]]\nname = \"mock\"\nuser = \"nobody\"\n")?;
+    let supervisor = stage.serve()?;
+    let plugin = supervisor.plugin("mock")?;
+    if !nix::unistd::geteuid().is_root() {
+        ensure!(
+            plugin.state() == "failed" && plugin.error().contains("runs as root"),
+            "{plugin:?}"
+        );
+        return Ok(());
+    }
+
+    // It speaks to the host, too, which lets in only its own uid.
+    ensure!(supervisor.get("/api/mock/info")?.status == 200, "{plugin:?}");
+    let status = fs::read_to_string(format!("/proc/{}/status", plugin.pid()?))?;
+    let nobody = nix::unistd::User::from_name("nobody")?.context("no user nobody")?.uid;
+    let uids = status.lines().find(|line| line.starts_with("Uid:")).context("no uids")?;
+    ensure!(uids.split_whitespace().skip(1).all(|uid| uid == nobody.to_string()), "{uids}");
+
+    kill_9(plugin.pid()?)?;
+    supervisor.serves_after("mock", 1)?;
+    ensure!(supervisor.command(&["plugin", "stop", "mock"])?.code == 0);
+    ensure!(supervisor.plugin_processes()?.is_empty());
+    Ok(())
+}
+
+#[test]
+fn a_directory_of_plugins_that_is_missing_ends_the_start_with_the_next_step() -> Result<()> {
+    let stage = Stage::new()?;
+    fs::remove_dir(stage.root().join("plugins"))?;
+
+    let done = Done::of(&mut stage.serve_command())?;
+
+    ensure!(done.code == 1 && done.stdout.is_empty(), "{done:?}");
+    let directory = stage.root().join("plugins").display().to_string();
+    ensure!(done.stderr.contains(&directory) && done.stderr.contains("create it"), "{done:?}");
+    let left = processes::within(stage.root())?;
+    left.iter().try_for_each(|process| process.wait(Duration::from_secs(1)))
 }
