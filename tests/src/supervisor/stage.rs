@@ -130,6 +130,13 @@ impl Stage {
     }
 }
 
+impl Drop for Stage {
+    fn drop(&mut self) {
+        // The copies of plugins are read-only, and nobody but root could remove what is in them.
+        let _ = make_writable(&self.data());
+    }
+}
+
 impl Done {
     /// Runs a command to its end.
     pub fn of(command: &mut Command) -> Result<Self> {
@@ -140,6 +147,17 @@ impl Done {
             stderr: String::from_utf8(output.stderr)?,
         })
     }
+}
+
+fn make_writable(directory: &Path) -> Result<()> {
+    fs::set_permissions(directory, Permissions::from_mode(0o755))?;
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            make_writable(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
