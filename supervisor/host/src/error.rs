@@ -31,6 +31,9 @@ impl StartError {
 #[non_exhaustive]
 #[derive(Debug, Error)]
 pub enum Cause {
+    /// Whoever started it no longer wants it.
+    #[error("the start was aborted")]
+    Aborted,
     /// The key or certificate for mutual TLS could not be made or used.
     #[error("mutual TLS could not be set up: {0}")]
     Tls(#[from] TlsError),
@@ -360,7 +363,8 @@ impl Cause {
             | Self::PlainTcp { .. }
             | Self::RemoteTcp { .. } => true,
             Self::Handshake(error) => error.is_permanent(),
-            Self::Tls(_)
+            Self::Aborted
+            | Self::Tls(_)
             | Self::NoSocketDir { .. }
             | Self::Spawn(_)
             | Self::Resources(_)

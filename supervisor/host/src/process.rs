@@ -67,7 +67,23 @@ impl Process {
         launch: Launch,
         output: Arc<dyn Output>,
     ) -> Result<Self, StartError> {
-        start::start(launcher, launch, output).await
+        Self::start_until(launcher, launch, output, std::future::pending()).await
+    }
+
+    /// As [`Process::start`], unless `stop` is ready first: then the start ends with
+    /// [`Cause::Aborted`](crate::Cause::Aborted), and by then no process of the plugin is left. Dropping the
+    /// future instead does not wait for that.
+    ///
+    /// # Errors
+    ///
+    /// As [`Process::start`].
+    pub async fn start_until(
+        launcher: &Launcher,
+        launch: Launch,
+        output: Arc<dyn Output>,
+        stop: impl Future<Output = ()> + Send,
+    ) -> Result<Self, StartError> {
+        start::start(launcher, launch, output, stop).await
     }
 
     /// The connection. It connects again by itself, with the same checks, while the plugin lives.

@@ -63,9 +63,10 @@ pub(crate) async fn start(
     launcher: &Launcher,
     launch: Launch,
     output: Arc<dyn Output>,
+    stop: impl Future<Output = ()>,
 ) -> Result<Process, StartError> {
     let plugin = launch.name.clone();
-    let started = attempt(launcher, launch, output).await;
+    let started = attempt(launcher, launch, output, stop).await;
     started.map_err(|cause| StartError { plugin, cause: Box::new(cause) })
 }
 
@@ -73,6 +74,7 @@ async fn attempt(
     launcher: &Launcher,
     launch: Launch,
     output: Arc<dyn Output>,
+    stop: impl Future<Output = ()>,
 ) -> Result<Process, Cause> {
     let deadline = Instant::now() + launch.start_timeout;
     check_length(&launch.socket_dir)?;
@@ -83,7 +85,14 @@ async fn attempt(
     };
     let (spec, terms) = launch.split(identity.as_ref().map(Identity::cert_pem));
     let (child, stdout) = Child::spawn(launcher, &spec, &terms, &output)?;
-    match introduce(&child, stdout, &terms, identity.as_ref(), deadline).await {
+    let introduced = tokio::select! {
+        introduced = introduce(&child, stdout, &terms, identity.as_ref(), deadline) => introduced,
+        () = stop => {
+            child.bury().await;
+            return Err(Cause::Aborted);
+        }
+    };
+    match introduced {
         Ok(introduced) => Ok(settle_in(child, introduced, output)),
         Err(failure) => Err(explain(failure, &child, &spec, &terms).await),
     }

@@ -14,6 +14,7 @@ use outboard_proto::handshake::Address;
 use outboard_proto::plugin::v1 as wire;
 use outboard_proto::plugin::v1::lifecycle_client::LifecycleClient;
 use outboard_proto::transport::{Listener, PeerCheck};
+use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
@@ -59,6 +60,10 @@ pub(super) struct Failure {
 }
 
 impl Failure {
+    pub(super) fn aborted() -> Self {
+        Self { message: "the start was aborted".to_owned(), is_permanent: false }
+    }
+
     fn passing(error: impl std::fmt::Display) -> Self {
         Self { message: error.to_string(), is_permanent: false }
     }
@@ -83,13 +88,15 @@ impl Drop for Generation {
 }
 
 impl Generation {
-    /// From a fresh directory to a healthy connection. Dropping the future leaves nothing behind.
+    /// From a fresh directory to a healthy connection. Once `cancel` is cancelled it fails, and no process
+    /// is left by then.
     pub(super) async fn start(
         context: &Arc<Context>,
         installed: &Installed,
         home: &str,
         number: u64,
         log: &Arc<PluginLog>,
+        cancel: &CancellationToken,
     ) -> Result<Self, Failure> {
         let (name, began) = (installed.name(), Instant::now());
         launch::warn_of_root(installed);
@@ -103,12 +110,17 @@ impl Generation {
         }
         let launch = launch::launch(context, installed, home, &dir, socket)?;
         let output = Arc::new(LogOutput::new(log.clone()));
-        let process = Process::start(&context.launcher, launch, output).await.map_err(|error| {
-            Failure { is_permanent: error.is_permanent(), message: error.cause.to_string() }
+        let started = Process::start_until(&context.launcher, launch, output, cancel.cancelled());
+        let process = started.await.map_err(|error| Failure {
+            is_permanent: error.is_permanent(),
+            message: error.cause.to_string(),
         })?;
-        if let Err(error) = process.check_health().await {
+        let healthy = cancel.run_until_cancelled(process.check_health()).await;
+        if let Err(failure) =
+            healthy.map_or_else(|| Err(Failure::aborted()), |it| it.map_err(Failure::passing))
+        {
             process.kill().await;
-            return Err(Failure::passing(error));
+            return Err(failure);
         }
         let (site, routes) = (context.site(), context.routes.clone());
         let tree = process.tree();

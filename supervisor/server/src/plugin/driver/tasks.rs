@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use outboard_jail::Exit;
 use outboard_proto::plugin::v1 as wire;
@@ -49,25 +48,22 @@ pub(super) fn start(
     reports: Reports,
 ) {
     let number = reports.number;
-    let starting = async move {
-        let installed = installed.map_err(|message| Failure { message, is_permanent: true })?;
-        let turn = context.starts.clone().acquire_owned().await;
-        let mut starting = Box::pin(
-            Generation::start(&context, &installed, &home, number, &log).map(|it| it.map(Arc::new)),
-        );
-        let quick = tokio::time::timeout(TURN, &mut starting).await;
-        // A plugin that is slow to start must not hold up the others.
-        drop(turn);
-        match quick {
-            Ok(result) => result,
-            Err(_) => starting.await,
-        }
-    };
     task::spawn("start of a plugin", async move {
-        let aborted = Failure { message: "aborted".to_owned(), is_permanent: false };
-        let starting = Box::pin(cancel.run_until_cancelled_owned(starting));
-        let result = starting.await.unwrap_or(Err(aborted));
-        reports.send(News::Started(result));
+        let starting = async {
+            let installed = installed.map_err(|message| Failure { message, is_permanent: true })?;
+            let waiting = context.starts.clone().acquire_owned();
+            let turn = cancel.run_until_cancelled(waiting).await.ok_or_else(Failure::aborted)?;
+            let starting = Generation::start(&context, &installed, &home, number, &log, &cancel);
+            let mut starting = Box::pin(starting);
+            let quick = tokio::time::timeout(TURN, &mut starting).await;
+            // A plugin that is slow to start must not hold up the others.
+            drop(turn);
+            match quick {
+                Ok(result) => result,
+                Err(_) => starting.await,
+            }
+        };
+        reports.send(News::Started(starting.await.map(Arc::new)));
     })
     .detach();
 }
