@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use outboard_host::TlsMode;
 use outboard_jail::Launcher;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::{
     figures::{median, ratio, share, span, verdict},
@@ -40,17 +40,23 @@ pub(crate) fn measure(
     rounds: usize,
     seconds: u64,
 ) -> Result<String> {
+    // The supervisor has a thread per core; who embeds outboard-host may do with one.
+    let one_thread = Builder::new_current_thread().enable_all().build()?;
     let mut text =
         String::from("| in flight | | calls/s | p50 µs | p99 µs |\n|--:|---|--:|--:|--:|\n");
     let mut promises = String::new();
     for in_flight in IN_FLIGHT {
-        let (mut ours, mut theirs) = (Rounds::default(), Rounds::default());
+        let [mut ours, mut single, mut theirs] = <[Rounds; 3]>::default();
         for _ in 0..rounds {
             ours.add(&runtime.block_on(calls(launcher, in_flight, seconds))?);
+            single.add(&one_thread.block_on(calls(launcher, in_flight, seconds))?);
             theirs.add(&golang::calls(in_flight, seconds)?);
         }
-        for (name, rounds) in [("Outboard, Rust plugin", &ours), ("go-plugin, Go plugin", &theirs)]
-        {
+        for (name, rounds) in [
+            ("Outboard, Rust plugin", &ours),
+            ("the same, host on one thread", &single),
+            ("go-plugin, Go plugin", &theirs),
+        ] {
             let (rate, p50, p99) =
                 (span(&rounds.per_second, 0), span(&rounds.p50, 1), span(&rounds.p99, 1));
             writeln!(text, "| {in_flight} | {name} | {rate} | {p50} | {p99} |")?;

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, path::Path, time::Instant};
 use anyhow::{Result, ensure};
 use outboard_host::TlsMode;
 use outboard_jail::Launcher;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::{
     figures::{median, ratio, span, verdict},
@@ -16,7 +16,9 @@ use crate::{
 #[derive(Default)]
 struct Starts {
     bare: Vec<f64>,
+    served_bare: Vec<f64>,
     rust: Vec<f64>,
+    one_thread: Vec<f64>,
     rust_tls: Vec<f64>,
     go_bare: Vec<f64>,
     go: Vec<f64>,
@@ -25,13 +27,17 @@ struct Starts {
 }
 
 pub(crate) fn measure(launcher: &Launcher, runtime: &Runtime, rounds: usize) -> Result<String> {
+    // The supervisor has a thread per core; who embeds outboard-host may do with one.
+    let one_thread = Builder::new_current_thread().enable_all().build()?;
     let ours = plugin::ours()?;
     let go = golang::program("lab-plugin")?;
     let mut starts = Starts::default();
     // One of each in every round: what slows the machine for a while then slows all alike.
     for _ in 0..rounds {
         starts.bare.push(bare(&ours, Some("bare"))?);
+        starts.served_bare.push(bare(&ours, None)?);
         starts.rust.push(runtime.block_on(supervised(launcher, &ours, TlsMode::Auto))?);
+        starts.one_thread.push(one_thread.block_on(supervised(launcher, &ours, TlsMode::Auto))?);
         starts.rust_tls.push(runtime.block_on(supervised(launcher, &ours, TlsMode::Required))?);
         starts.go_bare.push(bare(&go, None)?);
         starts.go.push(runtime.block_on(supervised(launcher, &go, TlsMode::Auto))?);
@@ -67,8 +73,10 @@ async fn supervised(launcher: &Launcher, program: &Path, tls: TlsMode) -> Result
 fn report(starts: &Starts) -> Result<String> {
     let mut text = String::from("| | ms |\n|---|--:|\n");
     for (name, values) in [
-        ("Rust plugin, bare fork + exec + connect", &starts.bare),
+        ("Rust plugin's file, bare fork + exec + connect", &starts.bare),
+        ("the same file as a plugin, bare, first byte of HTTP/2", &starts.served_bare),
         ("Rust plugin under Outboard, first call answered", &starts.rust),
+        ("the same, host on one thread", &starts.one_thread),
         ("the same with AutoMTLS", &starts.rust_tls),
         ("Go plugin, bare fork + exec + connect", &starts.go_bare),
         ("Go plugin under Outboard, first call answered", &starts.go),
