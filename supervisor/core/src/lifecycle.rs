@@ -93,7 +93,7 @@ pub enum Event {
 pub enum Action {
     /// Start a process; ends in `Connected` or `StartFailed`.
     Spawn,
-    /// Drop the start under way; ends in `Exited`.
+    /// End the start under way; ends in `StartFailed`, when no process of it is left.
     Abort,
     /// Call `Load`; ends in `Loaded`, `Foreign` or `LoadFailed`.
     Load,

@@ -133,7 +133,7 @@ async fn first_start(
     }
 }
 
-/// From the outside in again. Each step is bounded by itself; this says whether one overran.
+/// From the outside in again. Each step is bounded by itself; false if requests had to be cut off.
 async fn stop(app: &App, served: oneshot::Receiver<usize>, drain: Duration) -> bool {
     // The gateway cuts off what outlives the drain; the margin is for the cutting.
     let gateway = tokio::time::timeout(drain + Duration::from_secs(1), served).await;
