@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use e2e::places;
 use e2e::supervisor::{
     LIMIT, Supervisor,
     processes::{self, Process, kill_9},
@@ -224,4 +225,26 @@ fn a_plugin_that_is_stuck_is_gone_after_its_grace() -> Result<()> {
     ensure!(stopped.code == 0, "{stopped:?}");
     ensure!(asked.elapsed() < Duration::from_secs(8), "{:?}", asked.elapsed());
     all_gone(&processes, Duration::ZERO)
+}
+
+/// It may run as the supervisor's own user, so its descent is what gives it away.
+#[test]
+fn a_plugin_can_not_command_its_supervisor_not_even_before_its_handshake() -> Result<()> {
+    in_both_modes(|mode| {
+        let stage = stage(mode, "")?;
+        let outboard = places::outboard()?;
+        let script = format!(
+            "#!/bin/sh\n{} plugin stop mock --runtime-dir {} >&2\nexec sleep 300\n",
+            outboard.display(),
+            stage.runtime().display()
+        );
+        stage.write("plugins/rogue", script, 0o755)?;
+        let supervisor = stage.start()?;
+
+        supervisor.log.wait(0, "refused a connection to the control socket: a plugin")?;
+
+        let mock = supervisor.wait_for("mock", "serving", |it| it.state() == "serving")?;
+        ensure!(mock.generation() == 1, "{mock:?}");
+        Ok(())
+    })
 }

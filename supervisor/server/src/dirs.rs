@@ -58,10 +58,6 @@ impl Dirs {
         Ok(dirs)
     }
 
-    pub fn data(&self) -> &Path {
-        &self.data
-    }
-
     /// Imported plugins.
     pub fn store(&self) -> PathBuf {
         self.data.join("plugins")

@@ -1,4 +1,5 @@
-//! The one place that spawns tasks, so that each has an owner and a name in the log when it panics.
+//! Spawns tasks so that each has an owner, and a name in the log when it panics. Only the gateway's
+//! connections are spawned elsewhere: their set owns them.
 
 use std::future::Future;
 
@@ -38,10 +39,6 @@ impl Owned {
     /// Lets the task outlive its owner: it ends by itself, and nothing is lost if it does not.
     pub fn detach(mut self) {
         self.is_detached = true;
-    }
-
-    pub fn is_finished(&self) -> bool {
-        self.abort.is_finished()
     }
 }
 

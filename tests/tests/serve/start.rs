@@ -84,11 +84,12 @@ fn a_lone_executable_is_served_under_the_name_that_it_gives() -> Result<()> {
 }
 
 #[test]
-fn a_plugin_has_the_environment_that_was_promised_and_nothing_else() -> Result<()> {
+fn e01_e02_a_plugin_has_the_environment_that_was_promised_and_nothing_else() -> Result<()> {
     let mut stage = Stage::with_mock()?;
     stage.set("TZ", "UTC");
     stage.set("AWS_SECRET_ACCESS_KEY", "not for plugins");
     stage.set("PLUGIN_CLIENT_CERT", "of another host");
+    stage.set("PLUGIN_MULTIPLEX_GRPC", "true");
     stage.configure("[[plugin]]\nname = \"mock\"\nenv = { MOCK_EXTRA = \"1\" }\n")?;
     let supervisor = stage.serve()?;
 
