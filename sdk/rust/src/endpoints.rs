@@ -126,6 +126,7 @@ impl Endpoint {
             filter: self.filter,
             max_body_bytes: self.max_body_bytes,
             timeout_ms: self.timeout.map_or(0, |timeout| millis(timeout).max(1)),
+            ..v1::Endpoint::default()
         }
     }
 }

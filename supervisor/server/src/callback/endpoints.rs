@@ -32,7 +32,8 @@ impl Endpoints for Caller {
 }
 
 fn spec(endpoint: wire::Endpoint) -> EndpointSpec {
-    let wire::Endpoint { id, method, url, priority, filter, max_body_bytes, timeout_ms } = endpoint;
+    let wire::Endpoint { id, method, url, priority, filter, max_body_bytes, timeout_ms, .. } =
+        endpoint;
     EndpointSpec { id, method, url, priority, filter, max_body_bytes, timeout_ms }
 }
 

@@ -51,6 +51,7 @@ pub(super) fn read(
         client_address: client.address.to_string(),
         request_id: request_id.to_owned(),
         traceparent: traceparent(&parts.headers)?.to_string(),
+        ..wire::Request::default()
     })
 }
 
