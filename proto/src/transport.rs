@@ -10,6 +10,7 @@ mod identity;
 mod incoming;
 mod io;
 mod listener;
+pub mod mux;
 mod peer;
 mod tls;
 

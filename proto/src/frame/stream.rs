@@ -91,6 +91,11 @@ impl Stream {
         }
     }
 
+    /// Which side this is.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
     /// Requests that are open, as this side sees it.
     pub fn open_requests(&self) -> usize {
         self.requests.len()
@@ -99,6 +104,11 @@ impl Stream {
     /// Whether the request is open, as this side sees it.
     pub fn is_open(&self, id: u64) -> bool {
         self.requests.contains_key(&id)
+    }
+
+    /// Whether this side's message of the request is not complete.
+    pub fn is_sending(&self, id: u64) -> bool {
+        self.requests.get(&id).is_some_and(|request| request.state.goes_on(self.role))
     }
 
     /// Whether a side sent GoAway, every request has ended and everything is sent.
