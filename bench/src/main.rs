@@ -2,8 +2,9 @@
 //! turns, medians with the lowest and highest round.
 //!
 //! Started by `cargo xtask bench`. `--quick` does fewer and shorter rounds, to see that it works; one of the words
-//! `calls`, `starts` and `idle` measures only that. Neither writes results.
+//! `calls`, `starts`, `idle` and `bodies` measures only that. Neither writes results.
 
+mod bodies;
 mod calls;
 mod figures;
 mod golang;
@@ -36,7 +37,7 @@ const FULL: Effort = Effort { rounds: 5, seconds: 3, starts: 40, plugins: 1000 }
 const QUICK: Effort = Effort { rounds: 2, seconds: 1, starts: 5, plugins: 50 };
 
 /// What is measured.
-const PARTS: [&str; 3] = ["calls", "starts", "idle"];
+const PARTS: [&str; 4] = ["calls", "starts", "idle", "bodies"];
 
 fn main() -> Result<()> {
     Launcher::run_if_asked();
@@ -47,7 +48,9 @@ fn main() -> Result<()> {
         match argument.as_str() {
             "--quick" => (effort, results) = (QUICK, None),
             part if PARTS.contains(&part) => only = Some(argument),
-            other => bail!("unknown argument {other:?}; there are --quick, calls, starts and idle"),
+            other => bail!(
+                "unknown argument {other:?}; there are --quick, calls, starts, idle and bodies"
+            ),
         }
     }
     let runtime = Runtime::new()?;
@@ -73,6 +76,7 @@ fn measure(
     match part {
         "calls" => calls::measure(launcher, runtime, effort.rounds, effort.seconds),
         "starts" => starts::measure(launcher, runtime, effort.starts),
+        "bodies" => bodies::measure(effort.rounds, effort.seconds),
         _ => idle::measure(launcher, runtime, effort.rounds.min(3), effort.plugins),
     }
 }
@@ -80,8 +84,8 @@ fn measure(
 fn all(launcher: &'static Launcher, runtime: &Runtime, effort: &Effort) -> Result<String> {
     let machine = machine::describe();
     let commit = env::var("OUTBOARD_BENCH_COMMIT").unwrap_or_else(|_| "unknown".to_owned());
-    let [calls, starts, idle] = PARTS.map(|part| measure(part, launcher, runtime, effort));
-    let (calls, starts, idle) = (calls?, starts?, idle?);
+    let [calls, starts, idle, bodies] = PARTS.map(|part| measure(part, launcher, runtime, effort));
+    let (calls, starts, idle, bodies) = (calls?, starts?, idle?, bodies?);
     Ok(format!(
         "# How fast it is\n\n\
          Written by `cargo xtask bench`. Each figure stands beside its peer of the same run; rounds took turns; medians, \
@@ -89,6 +93,8 @@ fn all(launcher: &'static Launcher, runtime: &Runtime, effort: &Effort) -> Resul
          * machine: {machine}\n* commit: {commit}\n\n\
          ## P2: a unary call from host to plugin (plain Unix socket)\n\n{calls}\n\
          ## P3: from spawn to serving\n\n{starts}\n\
-         ## P4: many idle plugins\n\n{idle}"
+         ## P4: many idle plugins\n\n{idle}\n\
+         ## Bodies: on the stream that all requests share, or each on a stream of its own\n\n\
+         16 bodies at a time, and 4 small requests beside them.\n\n{bodies}"
     ))
 }
