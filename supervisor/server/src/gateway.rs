@@ -8,11 +8,13 @@
 
 mod body;
 mod chain;
+mod connection;
 mod handle;
 mod head;
 mod listen;
 mod respond;
 mod wire;
+mod worker;
 
 use std::io;
 use std::net::SocketAddr;

@@ -6,11 +6,14 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body as _, Incoming};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::respond::Refusal;
+
+/// The body of what a client gets.
+pub(super) type Body = Full<Bytes>;
 
 /// Room for the bodies of all requests and responses together, in bytes.
 #[derive(Debug, Clone)]

@@ -1,14 +1,12 @@
 //! Connections: taken in up to a bound, kept, and let go in order.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -18,9 +16,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::body::Room;
+use super::body::{Body, Room};
+use super::connection::Peer;
 use super::handle::Door;
 use super::wire::{self, Wire};
+use super::worker::Tasks;
 use super::{Gateway, Limits, Settings};
 use crate::plugin::snapshot::Routes;
 
@@ -37,7 +37,9 @@ pub(super) async fn serve(
     let Gateway { listener, settings, head_timeout, body_memory } = gateway;
     let places = Arc::new(Semaphore::new(settings.max_connections));
     let bodies = Room::new(body_memory);
-    let door = Arc::new(Door { prefix: settings.prefix.clone(), routes, limits, bodies });
+    let prefix = settings.prefix.clone();
+    let tasks = Tasks::default();
+    let door = Arc::new(Door { worker: 0, tasks, prefix, routes, limits, bodies });
     let server =
         Server { http: http(&settings, head_timeout), door, closing: CancellationToken::new() };
     let mut connections = JoinSet::new();
@@ -119,11 +121,12 @@ struct Server {
 }
 
 impl Server {
-    async fn connection(self, stream: TcpStream, peer: SocketAddr, _place: OwnedSemaphorePermit) {
+    async fn connection(self, stream: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit) {
         // A reply is written whole; waiting for more to send would only delay it.
         let _ = stream.set_nodelay(true);
         let stream = Arc::new(stream);
-        let is_half_read = self.speak(&stream, peer.ip()).await;
+        let peer = Peer::new(peer.ip(), false, place);
+        let is_half_read = self.speak(&stream, &peer).await;
         if is_half_read {
             // Hyper only closes here. Best effort: the buffer of a client that sent half a head is empty.
             let _ = stream.try_write(REQUEST_TIMEOUT);
@@ -134,8 +137,8 @@ impl Server {
     }
 
     /// Speaks HTTP until either side ends it. True if it ended because half a request head came and no more.
-    async fn speak(&self, stream: &Arc<TcpStream>, peer: IpAddr) -> bool {
-        let service = service_fn(|request| self.answer(request, peer, stream));
+    async fn speak(&self, stream: &Arc<TcpStream>, peer: &Peer) -> bool {
+        let service = service_fn(|request| self.answer(request, peer.clone(), stream));
         let io = TokioIo::new(Wire::new(stream.clone()));
         let mut connection = self.http.serve_connection(io, service);
         let ended = tokio::select! {
@@ -147,7 +150,7 @@ impl Server {
         };
         let is_timeout = ended.as_ref().is_err_and(hyper::Error::is_timeout);
         if let Err(error) = ended {
-            tracing::debug!(%peer, %error, "a connection ended early");
+            tracing::debug!(peer = %peer.address, %error, "a connection ended early");
         }
         is_timeout && !connection.into_parts().read_buf.is_empty()
     }
@@ -156,12 +159,12 @@ impl Server {
     async fn answer(
         &self,
         request: Request<Incoming>,
-        peer: IpAddr,
+        peer: Peer,
         stream: &TcpStream,
-    ) -> Result<Response<Full<Bytes>>, Gone> {
+    ) -> Result<Response<Body>, Gone> {
         tokio::select! {
             biased;
-            reply = self.door.answer(request, peer) => Ok(reply.map(Full::new)),
+            reply = self.door.answer(request, peer) => Ok(reply),
             () = wire::gone(stream) => Err(Gone),
         }
     }
