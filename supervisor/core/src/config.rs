@@ -69,6 +69,7 @@ pub struct Config {
     pub external_url: Option<String>,
     pub trusted_proxies: Vec<Network>,
     pub gateway: Gateway,
+    pub metrics: Metrics,
     pub database: Database,
     pub supervision: Supervision,
     pub log: Log,
@@ -89,8 +90,25 @@ pub struct Gateway {
     pub max_body: ByteSize,
     pub max_header_bytes: ByteSize,
     pub max_headers: u32,
+    pub first_byte_timeout: Duration,
+    pub idle_timeout: Duration,
+    /// From a request's head to the end of its response.
     pub request_timeout: Duration,
+    /// Of one plugin.
+    pub max_concurrent_requests: u32,
+    /// Requests that wait for one plugin, or for one endpoint.
+    pub queue: u32,
+    pub queue_timeout: Duration,
     pub max_connections: u32,
+    /// `None`: one for each core.
+    pub workers: Option<u32>,
+    pub access_log: Option<PathBuf>,
+}
+
+/// Who may look at what was counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metrics {
+    pub listen: Option<SocketAddr>,
 }
 
 /// Where instances are kept.
@@ -165,8 +183,19 @@ pub struct PluginEntry {
     pub user: Option<String>,
     pub env: BTreeMap<String, String>,
     pub grants: Grants,
+    pub limits: PluginLimits,
     /// Its line in the file.
     pub line: usize,
+}
+
+/// What holds for one plugin's requests instead of what the gateway's settings say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PluginLimits {
+    pub max_body: Option<ByteSize>,
+    pub first_byte_timeout: Option<Duration>,
+    pub idle_timeout: Option<Duration>,
+    pub request_timeout: Option<Duration>,
+    pub max_concurrent_requests: Option<u32>,
 }
 
 /// An `[[instance]]`: a configured copy of a plugin.
@@ -278,8 +307,20 @@ impl Config {
         self.data_dir.clone_from(&old.data_dir);
         self.runtime_dir.clone_from(&old.runtime_dir);
         self.external_url.clone_from(&old.external_url);
-        let Gateway { max_body, request_timeout, .. } = self.gateway;
-        self.gateway = Gateway { max_body, request_timeout, ..old.gateway.clone() };
+        let Gateway { max_body, first_byte_timeout, idle_timeout, request_timeout, .. } =
+            self.gateway;
+        let Gateway { max_concurrent_requests, queue, queue_timeout, .. } = self.gateway;
+        self.gateway = Gateway {
+            max_body,
+            first_byte_timeout,
+            idle_timeout,
+            request_timeout,
+            max_concurrent_requests,
+            queue,
+            queue_timeout,
+            ..old.gateway.clone()
+        };
+        self.metrics.clone_from(&old.metrics);
         self.database.clone_from(&old.database);
         self.supervision.containment = old.supervision.containment;
         self.log = old.log;
@@ -303,6 +344,7 @@ fn read(layers: &mut Layers<'_>, surroundings: &Surroundings) -> Config {
         external_url: layers.read_optional(&keys::EXTERNAL_URL),
         trusted_proxies: layers.read(&keys::TRUSTED_PROXIES),
         gateway: gateway(layers),
+        metrics: Metrics { listen: layers.read_optional(&keys::METRICS_LISTEN) },
         database: database::read(layers, &data_dir),
         supervision: supervision(layers),
         log: log(layers),
@@ -324,8 +366,15 @@ fn gateway(layers: &mut Layers<'_>) -> Gateway {
         max_body: layers.read(&keys::GATEWAY_MAX_BODY),
         max_header_bytes: layers.read(&keys::GATEWAY_MAX_HEADER_BYTES),
         max_headers: layers.read(&keys::GATEWAY_MAX_HEADERS),
+        first_byte_timeout: layers.read(&keys::GATEWAY_FIRST_BYTE_TIMEOUT),
+        idle_timeout: layers.read(&keys::GATEWAY_IDLE_TIMEOUT),
         request_timeout: layers.read(&keys::GATEWAY_REQUEST_TIMEOUT),
+        max_concurrent_requests: layers.read(&keys::GATEWAY_MAX_CONCURRENT_REQUESTS),
+        queue: layers.read(&keys::GATEWAY_QUEUE),
+        queue_timeout: layers.read(&keys::GATEWAY_QUEUE_TIMEOUT),
         max_connections: layers.read(&keys::GATEWAY_MAX_CONNECTIONS),
+        workers: layers.read_optional(&keys::GATEWAY_WORKERS),
+        access_log: layers.read_path(&keys::GATEWAY_ACCESS_LOG),
     }
 }
 
@@ -367,17 +416,6 @@ fn check_together(layers: &mut Layers<'_>, config: &Config) {
         layers.mistakes.add(
             place,
             "supervision.backoff_min is longer than supervision.backoff_max; lower the one or raise the other",
-        );
-    }
-    if config.gateway.max_body.as_u64() + config.gateway.max_header_bytes.as_u64()
-        > ByteSize::mib(4).as_u64()
-    {
-        let place = layers
-            .place_of_either(&keys::GATEWAY_MAX_BODY.about, &keys::GATEWAY_MAX_HEADER_BYTES.about);
-        layers.mistakes.add(
-            place,
-            "gateway.max_body and gateway.max_header_bytes are more than 4 MiB together, which is what one message to \
-             a plugin can hold; lower one of them",
         );
     }
     if config.plugins == config.data_dir.join("plugins") {

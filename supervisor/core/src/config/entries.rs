@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::layers::Layers;
-use super::{InstanceEntry, PluginEntry, SecretSource, forms, keys, parameters};
+use super::{InstanceEntry, PluginEntry, PluginLimits, SecretSource, forms, keys, parameters};
 use crate::manifest::Grants;
 use crate::name::{InstanceName, PluginName};
 use crate::written::{Mistakes, Place, Table, closest};
@@ -79,10 +79,21 @@ fn plugin(layers: &mut Layers<'_>, table: &Table<'_>) -> Option<PluginEntry> {
         grants: Grants {
             remote_tcp: table.read(&keys::PLUGIN_REMOTE_TCP, mistakes).unwrap_or_default(),
         },
+        limits: limits(table, mistakes),
         line: table.line(),
         // Last, so that a missing name hides no other mistake.
         name: table.require(&keys::PLUGIN_NAME, mistakes)?,
     })
+}
+
+fn limits(table: &Table<'_>, mistakes: &mut Mistakes) -> PluginLimits {
+    PluginLimits {
+        max_body: table.read(&keys::PLUGIN_MAX_BODY, mistakes),
+        first_byte_timeout: table.read(&keys::PLUGIN_FIRST_BYTE_TIMEOUT, mistakes),
+        idle_timeout: table.read(&keys::PLUGIN_IDLE_TIMEOUT, mistakes),
+        request_timeout: table.read(&keys::PLUGIN_REQUEST_TIMEOUT, mistakes),
+        max_concurrent_requests: table.read(&keys::PLUGIN_MAX_CONCURRENT_REQUESTS, mistakes),
+    }
 }
 
 fn variables(table: &Table<'_>, mistakes: &mut Mistakes) -> BTreeMap<String, String> {

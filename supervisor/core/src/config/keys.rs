@@ -21,6 +21,9 @@ macro_rules! keys {
 }
 
 const HOUR: Duration = Duration::from_hours(1);
+const YEAR: Duration = Duration::from_hours(365 * 24);
+/// The least that a part of a request may be given.
+const SHORTEST_WAIT: Duration = Duration::from_millis(10);
 const MILLISECOND: Duration = Duration::from_millis(1);
 
 // What may also be a variable or a flag.
@@ -48,20 +51,45 @@ keys! { SETTINGS:
     GATEWAY_PREFIX: String = Key::text("gateway.prefix", "one path segment of letters, digits, \"-\", \"_\" and \".\"", forms::prefix)
         .default("api").needs_restart().doc(
         "The first segment of every path: `/<prefix>/<instance>/<endpoint>`.");
-    GATEWAY_MAX_BODY: ByteSize = Key::size("gateway.max_body", ByteSize::b(0), ByteSize::mib(4)).default("3MiB").doc(
-        "The largest request body; a larger one is answered with 413. A body goes to its plugin in one message \
-         with the headers, and such a message has at most 4 MiB.");
+    GATEWAY_WORKERS: u32 = Key::count("gateway.workers", 1, 1024).needs_restart().doc(
+        "How many threads answer requests, each with connections of its own to the plugins. Default: one for \
+         each core.");
+    GATEWAY_MAX_BODY: ByteSize = Key::size("gateway.max_body", ByteSize::b(0), ByteSize::tib(1)).default("3MiB").doc(
+        "The largest request body; a larger one is answered with 413. Bodies pass in pieces, so a large one costs \
+         no memory; but a plugin without an SDK gets each in one message of at most 4 MiB with the headers, \
+         whatever is said here.");
     GATEWAY_MAX_HEADER_BYTES: ByteSize = Key::size("gateway.max_header_bytes", ByteSize::kib(8), ByteSize::mib(1))
         .default("64KiB").needs_restart().doc(
         "The most bytes of request line and headers together; more are answered with 431.");
     GATEWAY_MAX_HEADERS: u32 = Key::count("gateway.max_headers", 10, 1000).default("100").needs_restart().doc(
         "The most header lines; more are answered with 431.");
-    GATEWAY_REQUEST_TIMEOUT: Duration = Key::duration("gateway.request_timeout", Duration::from_millis(10), HOUR).default("30s").doc(
-        "From a request's first byte to the end of its response. After that its plugin's work is cancelled and \
+    GATEWAY_FIRST_BYTE_TIMEOUT: Duration = Key::duration("gateway.first_byte_timeout", SHORTEST_WAIT, YEAR).default("30s").doc(
+        "From the end of a request to the beginning of its response. After that its plugin's work is cancelled and \
          the client gets a 504.");
+    GATEWAY_IDLE_TIMEOUT: Duration = Key::duration("gateway.idle_timeout", SHORTEST_WAIT, YEAR).default("60s").doc(
+        "How long a body, or an upgraded connection, may stand still. After that the client gets a 408 if the rest \
+         of its body is awaited, else the response or the connection is cut off.");
+    GATEWAY_REQUEST_TIMEOUT: Duration = Key::duration("gateway.request_timeout", SHORTEST_WAIT, YEAR).default("1h").doc(
+        "From a request's head to the end of its response. After that its plugin's work is cancelled; the client \
+         gets a 408 if the rest of its body is awaited, a 504 if its response has not begun, else the response is \
+         cut off. Upgraded connections, such as WebSockets, have no such limit.");
+    GATEWAY_MAX_CONCURRENT_REQUESTS: u32 = Key::count("gateway.max_concurrent_requests", 1, 1_000_000).default("1000").doc(
+        "The most requests that one plugin answers at a time, over all its instances and processes; further ones wait.");
+    GATEWAY_QUEUE: u32 = Key::count("gateway.queue", 0, 1_000_000).default("1000").doc(
+        "The most requests that wait for one plugin, and for one endpoint that has a limit of its own; further ones \
+         are answered with 503 at once.");
+    GATEWAY_QUEUE_TIMEOUT: Duration = Key::duration("gateway.queue_timeout", Duration::ZERO, HOUR).default("5s").doc(
+        "The longest such wait, in the order of arrival. After that the answer is 503.");
+    GATEWAY_ACCESS_LOG: PathBuf = Key::path("gateway.access_log").needs_restart().doc(
+        "A file that gets a line of JSON for each request. It is opened anew on SIGHUP, so that it can be rotated. \
+         Queries are left out, since they may hold secrets. Default: none is written.");
     GATEWAY_MAX_CONNECTIONS: u32 = Key::count("gateway.max_connections", 1, 1_000_000).default("10000").needs_restart().doc(
         "The most connections of clients at a time; further ones wait to be accepted. Each needs a file \
          descriptor: see `ulimit -n`.");
+
+    METRICS_LISTEN: SocketAddr = Key::text("metrics.listen", "an IP address and a port, such as \"127.0.0.1:4594\"", forms::socket_address)
+        .needs_restart().doc(
+        "Where `GET /metrics` is answered, in the text format of Prometheus, to whoever reaches it. Default: nowhere.");
 
     DATABASE_URL: Database = Key::text("database.url", "sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME", forms::database)
         .flag("database").secret().needs_restart().doc(
@@ -116,6 +144,17 @@ keys! { ENTRIES:
         "Variables that it gets besides those of its manifest. Secrets belong into parameters instead.");
     PLUGIN_REMOTE_TCP: bool = Key::switch("plugin.grants.remote_tcp").default("false").doc(
         "Grants that it may listen on a TCP address other than loopback, if its manifest asks for it.");
+    PLUGIN_MAX_BODY: ByteSize = Key::size("plugin.limits.max_body", ByteSize::b(0), ByteSize::tib(1)).doc(
+        "For its requests, instead of `gateway.max_body`; like all limits here it may be larger or smaller. Its \
+         endpoints may have smaller ones.");
+    PLUGIN_FIRST_BYTE_TIMEOUT: Duration = Key::duration("plugin.limits.first_byte_timeout", SHORTEST_WAIT, YEAR).doc(
+        "For its requests, instead of `gateway.first_byte_timeout`.");
+    PLUGIN_IDLE_TIMEOUT: Duration = Key::duration("plugin.limits.idle_timeout", SHORTEST_WAIT, YEAR).doc(
+        "For its requests, instead of `gateway.idle_timeout`.");
+    PLUGIN_REQUEST_TIMEOUT: Duration = Key::duration("plugin.limits.request_timeout", SHORTEST_WAIT, YEAR).doc(
+        "For its requests, instead of `gateway.request_timeout`.");
+    PLUGIN_MAX_CONCURRENT_REQUESTS: u32 = Key::count("plugin.limits.max_concurrent_requests", 1, 1_000_000).doc(
+        "For it, instead of `gateway.max_concurrent_requests`.");
 
     INSTANCE_PLUGIN: PluginName = Key::text("instance.plugin", "the name of a plugin", forms::plugin_name).doc(
         "Which plugin an `[[instance]]` is a configured copy of. Required. A plugin without any gets one of its own \

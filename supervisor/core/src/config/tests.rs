@@ -50,7 +50,14 @@ fn nothing_written_is_a_whole_configuration() {
     assert_eq!(config.database, Database::Sqlite("/var/lib/outboard/outboard.db".into()));
     assert_eq!(config.gateway.listen, "127.0.0.1:4593".parse().unwrap());
     assert_eq!(config.gateway.prefix, "api");
-    assert_eq!(config.gateway.request_timeout, Duration::from_secs(30));
+    assert_eq!(config.gateway.max_body, ByteSize::mib(3));
+    assert_eq!(config.gateway.first_byte_timeout, Duration::from_secs(30));
+    assert_eq!(config.gateway.idle_timeout, Duration::from_mins(1));
+    assert_eq!(config.gateway.request_timeout, Duration::from_hours(1));
+    assert_eq!((config.gateway.max_concurrent_requests, config.gateway.queue), (1000, 1000));
+    assert_eq!(config.gateway.queue_timeout, Duration::from_secs(5));
+    assert_eq!((config.gateway.workers, config.gateway.access_log), (None, None));
+    assert_eq!(config.metrics.listen, None);
     assert_eq!(config.supervision.start_timeout, Duration::from_mins(1));
     assert_eq!(config.supervision.containment, ContainmentRule::Auto);
     assert_eq!(config.external_url, None);
@@ -208,6 +215,36 @@ fn plugins_get_what_the_operator_says() {
 }
 
 #[test]
+fn a_plugins_limits_go_before_the_gateways_and_are_held_to_the_same_bounds() {
+    let config = config(
+        "[[plugin]]\nname = \"files\"\n[plugin.limits]\nmax_body = \"1TiB\"\nrequest_timeout = \"365days\"\n\
+         max_concurrent_requests = 2\n[[plugin]]\nname = \"mail\"\nlimits.idle_timeout = \"10ms\"\n",
+    );
+    let [files, mail] = config.plugin_entries.as_slice() else {
+        panic!("{:?}", config.plugin_entries)
+    };
+    let limits = PluginLimits {
+        max_body: Some(ByteSize::tib(1)),
+        request_timeout: Some(Duration::from_hours(365 * 24)),
+        max_concurrent_requests: Some(2),
+        ..PluginLimits::default()
+    };
+    assert_eq!(files.limits, limits);
+    let idle_timeout = Some(Duration::from_millis(10));
+    assert_eq!(mail.limits, PluginLimits { idle_timeout, ..PluginLimits::default() });
+    check(
+        "[[plugin]]\nname = \"a\"\n[plugin.limits]\nmax_body = \"2TiB\"\nfirst_byte_timeout = \"1ms\"\n\
+         max_concurrent_requests = 0\nqueue = 1\n",
+        &[
+            "outboard.toml:4: plugin.limits.max_body = \"2TiB\": write a size from 0B to 1TiB",
+            "outboard.toml:5: plugin.limits.first_byte_timeout = \"1ms\": write a time from 10ms to 365days",
+            "outboard.toml:6: plugin.limits.max_concurrent_requests = 0: write a whole number from 1 to 1000000",
+            "outboard.toml:7: \"plugin.limits.queue\" is not a key that Outboard knows; did you mean \"gateway.queue\"?",
+        ],
+    );
+}
+
+#[test]
 fn what_plugins_may_not_get_is_told() {
     check(
         "[[plugin]]\nname = \"a\"\nenv = { HOME = \"/\", B = 1 }\ngrants = { network = true }\n\n[[plugin]]\nname = \"a\"\n",
@@ -276,12 +313,6 @@ fn values_that_only_together_are_wrong_are_told() {
         ],
     );
     check(
-        "gateway.max_body = \"4MiB\"\n",
-        &[
-            "outboard.toml:1: gateway.max_body and gateway.max_header_bytes are more than 4 MiB together, which is what one message to a plugin can hold; lower one of them",
-        ],
-    );
-    check(
         "plugins = \"/var/lib/outboard/plugins\"\n",
         &[
             "outboard.toml:1: the directory of plugins is where the data directory keeps imported ones; choose another for either",
@@ -315,7 +346,7 @@ fn a_reload_keeps_exactly_what_needs_a_new_start() {
     let text = |about: &About| match about.path {
         "external_url" => "https://a.example",
         "trusted_proxies" => "10.0.0.0/8",
-        "gateway.listen" => "127.0.0.1:1",
+        "gateway.listen" | "metrics.listen" => "127.0.0.1:1",
         "gateway.max_body" | "gateway.max_header_bytes" => "9KiB",
         "database.url" => "postgres://u@h/n",
         "supervision.containment" => "off",

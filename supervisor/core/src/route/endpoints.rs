@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,9 @@ pub struct EndpointSpec {
     pub filter: bool,
     pub max_body_bytes: u64,
     pub timeout_ms: u32,
+    pub first_byte_timeout_ms: u32,
+    pub idle_timeout_ms: u32,
+    pub max_concurrent_requests: u32,
 }
 
 /// An endpoint that passed all checks.
@@ -42,6 +46,12 @@ pub struct Endpoint {
     pub max_body_bytes: Option<u64>,
     /// Time for the whole request; none: the operator's limit alone.
     pub timeout: Option<Duration>,
+    /// From the end of the request to the beginning of its response; none: the operator's limit alone.
+    pub first_byte_timeout: Option<Duration>,
+    /// How long a body may stand still; none: the operator's limit alone.
+    pub idle_timeout: Option<Duration>,
+    /// Requests that run at once; none: the operator's limit for the whole plugin alone.
+    pub max_concurrent_requests: Option<NonZeroU32>,
 }
 
 /// The endpoints of one activation.
@@ -156,13 +166,20 @@ impl Endpoint {
             priority: spec.priority,
             filter: spec.filter,
             max_body_bytes: (spec.max_body_bytes != 0).then_some(spec.max_body_bytes),
-            timeout: (spec.timeout_ms != 0).then(|| Duration::from_millis(spec.timeout_ms.into())),
+            timeout: time(spec.timeout_ms),
+            first_byte_timeout: time(spec.first_byte_timeout_ms),
+            idle_timeout: time(spec.idle_timeout_ms),
+            max_concurrent_requests: NonZeroU32::new(spec.max_concurrent_requests),
         })
     }
 
     fn place(&self) -> Place {
         (self.method.clone(), self.pattern.shape(), self.priority)
     }
+}
+
+fn time(ms: u32) -> Option<Duration> {
+    (ms != 0).then(|| Duration::from_millis(ms.into()))
 }
 
 impl fmt::Display for Endpoint {

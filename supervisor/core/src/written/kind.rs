@@ -147,6 +147,12 @@ fn alternatives(words: &[&str]) -> String {
 
 /// A time as a person would write it.
 pub(crate) fn duration_text(duration: Duration) -> String {
+    const DAY: u64 = 24 * 60 * 60;
+    let seconds = duration.as_secs();
+    if duration.subsec_nanos() == 0 && seconds > DAY && seconds.is_multiple_of(DAY) {
+        // Months are of 30.44 days each otherwise.
+        return format!("{}days", seconds / DAY);
+    }
     humantime::format_duration(duration).to_string()
 }
 
@@ -177,6 +183,14 @@ mod tests {
         assert_eq!(duration("1m 30s", &TIME), Ok(Duration::from_secs(90)));
         assert!(duration("30", &TIME).unwrap_err().contains("unit"));
         assert_eq!(duration("1h", &TIME), Err("write a time from 100ms to 10m".to_owned()));
+    }
+
+    #[test]
+    fn a_limit_of_whole_days_is_told_in_days() {
+        assert_eq!(duration_text(Duration::from_hours(365 * 24)), "365days");
+        assert_eq!(duration_text(Duration::from_hours(7 * 24)), "7days");
+        assert_eq!(duration_text(Duration::from_hours(24)), "1day");
+        assert_eq!(duration_text(Duration::from_mins(90)), "1h 30m");
     }
 
     #[test]

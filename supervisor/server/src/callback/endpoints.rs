@@ -32,9 +32,18 @@ impl Endpoints for Caller {
 }
 
 fn spec(endpoint: wire::Endpoint) -> EndpointSpec {
-    let wire::Endpoint { id, method, url, priority, filter, max_body_bytes, timeout_ms, .. } =
-        endpoint;
-    EndpointSpec { id, method, url, priority, filter, max_body_bytes, timeout_ms }
+    EndpointSpec {
+        id: endpoint.id,
+        method: endpoint.method,
+        url: endpoint.url,
+        priority: endpoint.priority,
+        filter: endpoint.filter,
+        max_body_bytes: endpoint.max_body_bytes,
+        timeout_ms: endpoint.timeout_ms,
+        first_byte_timeout_ms: endpoint.first_byte_timeout_ms,
+        idle_timeout_ms: endpoint.idle_timeout_ms,
+        max_concurrent_requests: endpoint.max_concurrent_requests,
+    }
 }
 
 fn status(activation: &str, refusal: Refusal) -> Status {

@@ -14,15 +14,23 @@ fn zero_and_empty_mean_the_default() {
     endpoints.add(vec![spec(1, "", "")]).unwrap();
     let endpoint = endpoints.get(1).unwrap();
     assert_eq!(endpoint.to_string(), "endpoint 1 (GET /)");
-    assert_eq!((endpoint.max_body_bytes, endpoint.timeout), (None, None));
-    endpoints
-        .add(vec![EndpointSpec { max_body_bytes: 7, timeout_ms: 9, ..spec(2, "PUT", "") }])
-        .unwrap();
-    let endpoint = endpoints.get(2).unwrap();
-    assert_eq!(
-        (endpoint.max_body_bytes, endpoint.timeout),
-        (Some(7), Some(Duration::from_millis(9)))
-    );
+    let limits = |endpoint: &Endpoint| {
+        let times = [endpoint.timeout, endpoint.first_byte_timeout, endpoint.idle_timeout];
+        let places = endpoint.max_concurrent_requests.map(NonZeroU32::get);
+        (endpoint.max_body_bytes, times.map(|time| time.map(|time| time.as_millis())), places)
+    };
+    assert_eq!(limits(endpoint), (None, [None; 3], None));
+    let limited = EndpointSpec {
+        max_body_bytes: 7,
+        timeout_ms: 9,
+        first_byte_timeout_ms: 8,
+        idle_timeout_ms: u32::MAX,
+        max_concurrent_requests: 3,
+        ..spec(2, "PUT", "")
+    };
+    endpoints.add(vec![limited]).unwrap();
+    let times = [Some(9), Some(8), Some(u128::from(u32::MAX))];
+    assert_eq!(limits(endpoints.get(2).unwrap()), (Some(7), times, Some(3)));
 }
 
 #[test]
