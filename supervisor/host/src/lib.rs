@@ -48,6 +48,7 @@
 #![warn(missing_docs)]
 
 mod child;
+mod connector;
 mod diagnose;
 mod error;
 mod exit;
@@ -62,6 +63,7 @@ mod stderr;
 mod stdio;
 mod stop;
 
+pub use connector::Connector;
 pub use error::{Cause, StartError, StderrTail};
 pub use health::{HEALTH_TIMEOUT, HealthError};
 pub use launch::{Launch, Output, TlsMode};
@@ -69,3 +71,4 @@ pub use process::{MAX_MESSAGE_SIZE, Process};
 pub use stderr::{Level, LogLine};
 
 pub use outboard_jail::{Containment, Exit, Launcher, Program, Tree, User};
+pub use outboard_proto::transport::ConnectError;

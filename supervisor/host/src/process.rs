@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tonic::transport::Channel;
 
 use crate::child::Child;
+use crate::connector::Connector;
 use crate::error::StartError;
 use crate::health::{self, HEALTH_TIMEOUT, HealthError};
 use crate::launch::{Launch, Output};
@@ -33,6 +34,7 @@ pub struct Process {
     pub(crate) pid: i32,
     pub(crate) handshake: Handshake,
     pub(crate) channel: Channel,
+    pub(crate) connector: Connector,
     pub(crate) broker: Broker,
     pub(crate) mirrored: Arrived,
 }
@@ -92,7 +94,12 @@ impl Process {
         self.channel.clone()
     }
 
-    /// For further connections, either way. A clone that is kept keeps its task.
+    /// For further connections to the plugin, each driven by the runtime that opens it.
+    pub fn connector(&self) -> Connector {
+        self.connector.clone()
+    }
+
+    /// For connections to what either side serves under a number. A clone that is kept keeps its task.
     pub fn broker(&self) -> &Broker {
         &self.broker
     }

@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout_at};
 use tonic::transport::Channel;
 
 use crate::child::Child;
+use crate::connector::Connector;
 use crate::diagnose::{self, quote};
 use crate::error::{Cause, StartError};
 use crate::exit::Started;
@@ -53,6 +54,7 @@ pub(crate) struct Introduced {
     pub(crate) pid: i32,
     pub(crate) handshake: Handshake,
     pub(crate) channel: Channel,
+    pub(crate) connector: Connector,
     pub(crate) broker: Broker,
     /// What is left of stdout, and what of it was read already.
     stdout: Source,
@@ -124,8 +126,15 @@ async fn introduce(
     if let Some(socket) = own_socket(&handshake.address, &terms.socket_dir) {
         child.leaves(socket);
     }
+    let connector = Connector::new(
+        handshake.address.clone(),
+        tls.clone(),
+        check.clone(),
+        limit,
+        channel.clone(),
+    );
     let broker = Broker::over(channel.clone(), broker_config(terms, tls, check));
-    Ok(Introduced { pid, handshake, channel, broker, stdout, rest })
+    Ok(Introduced { pid, handshake, channel, connector, broker, stdout, rest })
 }
 
 async fn started(child: &Child, deadline: Instant) -> Result<i32, Failure> {
@@ -211,11 +220,11 @@ fn broker_config(terms: &Terms, tls: Option<Tls>, check: PeerCheck) -> BrokerCon
 
 /// From here on its output is delivered for as long as it lives.
 fn settle_in(child: Child, introduced: Introduced, output: Arc<dyn Output>) -> Process {
-    let Introduced { pid, handshake, channel, broker, stdout, rest } = introduced;
+    let Introduced { pid, handshake, channel, connector, broker, stdout, rest } = introduced;
     let (mirrored, mirror) = stdio::mirror(channel.clone(), Arc::clone(&output));
     child.read(mirror);
     child.read(firstline::drain(stdout, rest, output));
-    Process { child, pid, handshake, channel, broker, mirrored }
+    Process { child, pid, handshake, channel, connector, broker, mirrored }
 }
 
 /// Kills what there is, and says why it had to be.

@@ -5,6 +5,7 @@
 
 mod badinput;
 mod broker;
+mod connector;
 mod environment;
 mod handshake;
 mod lifecycle;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         if containment == strongest {
             badinput::tests(&mut add);
             broker::tests(&mut add);
+            connector::tests(&mut add);
             environment::tests(&mut add);
             handshake::tests(&mut add);
             output::tests(&mut add);
