@@ -7,11 +7,14 @@
 //! The socket is bound early, so that a port in use is known before any plugin starts, and served late.
 
 mod body;
+pub mod bounds;
 mod chain;
 mod connection;
+pub mod gate;
 mod handle;
 mod head;
 mod listen;
+pub mod quota;
 mod respond;
 mod wire;
 mod worker;
