@@ -3,6 +3,8 @@
 //! Framing belongs to the host alone. So whatever speaks about one connection is dropped on the way in, and
 //! on the way out whatever would make a client read another message than the one that was sent is refused.
 
+use std::borrow::Cow;
+
 use super::method::is_token;
 
 /// Fields about one connection (RFC 9110 section 7.6.1), with the two that the host itself fulfils.
@@ -29,8 +31,7 @@ pub struct Incoming {
 impl Incoming {
     /// Reads the values of the `Connection` fields.
     pub fn new<'a>(connection: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        let options = connection.into_iter().flat_map(|value| value.split(|&byte| byte == b','));
-        let named = options.map(<[u8]>::trim_ascii).filter(|option| is_token(option));
+        let named = connection.into_iter().flat_map(items).filter(|option| is_token(option));
         let lower = named.map(|option| String::from_utf8_lossy(option).to_ascii_lowercase());
         // The usual two name no field; leaving them out keeps this allocation-free for most requests.
         let named = lower.filter(|option| option != "keep-alive" && option != "close").collect();
@@ -64,31 +65,127 @@ pub enum Outgoing {
     Pass,
     /// The host writes this field itself, or it is about a connection that is not the client's.
     Drop,
+    /// The length of the body, which the host holds the plugin to.
+    Length(u64),
+    /// Names the trailers that follow: passes where some may.
+    Trailer,
+    /// Names the protocol of an upgraded connection: passes with status 101 alone.
+    Upgrade,
 }
 
-/// Judges one field of a plugin's response; `body` is the length of the body it goes with.
-pub fn outgoing(name: &str, value: &[u8], body: usize) -> Result<Outgoing, ResponseError> {
-    if !is_token(name.as_bytes()) {
-        return Err(ResponseError::Name(name.escape_debug().to_string()));
-    }
-    let name = name.to_ascii_lowercase();
-    if value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
-        return Err(ResponseError::Value(name));
-    }
-    match name.as_str() {
-        "connection" | "transfer-encoding" => Err(ResponseError::Framing(name)),
-        "content-length" if !is_length(value, body) => Err(ResponseError::Length { body }),
-        // Checked above; the host writes its own, so that a repeated one cannot double it.
-        "content-length" | "x-request-id" => Ok(Outgoing::Drop),
+/// Judges one field of a plugin's response.
+pub fn outgoing(name: &str, value: &[u8]) -> Result<Outgoing, ResponseError> {
+    let name = field(name, value)?;
+    match &*name {
+        "connection" | "transfer-encoding" => Err(ResponseError::Framing(name.into_owned())),
+        "content-length" => length(value).map(Outgoing::Length).ok_or(ResponseError::NoLength),
+        "trailer" => Ok(Outgoing::Trailer),
+        "upgrade" => Ok(Outgoing::Upgrade),
+        "x-request-id" => Ok(Outgoing::Drop),
         _ if is_hop_by_hop(&name) => Ok(Outgoing::Drop),
         _ => Ok(Outgoing::Pass),
     }
 }
 
-fn is_length(value: &[u8], body: usize) -> bool {
+/// Judges one field of a plugin's trailer section, or of an informational response of its, which must not say
+/// anything about framing either: whether it passes.
+pub fn outgoing_beside(name: &str, value: &[u8]) -> Result<bool, ResponseError> {
+    let name = field(name, value)?;
+    Ok(may_trail(&name) && name != "x-request-id")
+}
+
+/// The name in lower case, if it is one, and the value is none that ends its line.
+fn field<'a>(name: &'a str, value: &[u8]) -> Result<Cow<'a, str>, ResponseError> {
+    if !is_token(name.as_bytes()) {
+        return Err(ResponseError::Name(name.escape_debug().to_string()));
+    }
+    let is_lower = !name.bytes().any(|byte| byte.is_ascii_uppercase());
+    let name = if is_lower { Cow::Borrowed(name) } else { Cow::Owned(name.to_ascii_lowercase()) };
+    if value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+        return Err(ResponseError::Value(name.into_owned()));
+    }
+    Ok(name)
+}
+
+fn length(value: &[u8]) -> Option<u64> {
     let value = value.trim_ascii();
     let is_number = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
-    is_number && std::str::from_utf8(value).is_ok_and(|digits| digits.parse() == Ok(body))
+    std::str::from_utf8(value).ok().filter(|_| is_number)?.parse().ok()
+}
+
+/// Whether a field, its name in lower case, may stand in a trailer section (RFC 9110 section 6.5.1): it comes
+/// too late to be about framing, routing, authentication or the handling of the message, and whoever merges it
+/// into the header section would be deceived.
+pub fn may_trail(name: &str) -> bool {
+    const FAMILIES: [&str; 7] =
+        ["accept", "access-control-", "content-", "if-", "proxy-", "sec-", "x-forwarded-"];
+    const SINGLE: [&str; 20] = [
+        "age",
+        "authorization",
+        "cache-control",
+        "cookie",
+        "date",
+        "expires",
+        "forwarded",
+        "from",
+        "host",
+        "http2-settings",
+        "location",
+        "max-forwards",
+        "origin",
+        "pragma",
+        "range",
+        "retry-after",
+        "set-cookie",
+        "vary",
+        "www-authenticate",
+        "x-real-ip",
+    ];
+    !is_hop_by_hop(name)
+        && !is_reserved(name)
+        && !SINGLE.contains(&name)
+        && !FAMILIES.iter().any(|family| name.starts_with(family))
+}
+
+/// Whether the values of the `TE` fields say that the client takes trailers.
+pub fn takes_trailers<'a>(te: impl IntoIterator<Item = &'a [u8]>) -> bool {
+    let mut codings = te.into_iter().flat_map(items);
+    codings.any(|coding| coding.eq_ignore_ascii_case(b"trailers"))
+}
+
+/// The protocols that a plugin is offered: what the `Upgrade` fields name, if `Connection` says that they are
+/// meant. Not those that would change what this connection itself speaks, which is the host's alone.
+pub fn upgrade<'a>(
+    connection: impl IntoIterator<Item = &'a [u8]>,
+    upgrade: impl IntoIterator<Item = &'a [u8]>,
+) -> Option<String> {
+    const LONGEST: usize = 255;
+    let mut options = connection.into_iter().flat_map(items);
+    if !options.any(|option| option.eq_ignore_ascii_case(b"upgrade")) {
+        return None;
+    }
+    let offered = upgrade.into_iter().flat_map(items).filter(|offer| is_offered(offer));
+    let offered = offered.collect::<Vec<_>>().join(&b", "[..]);
+    let is_short = (1..=LONGEST).contains(&offered.len());
+    String::from_utf8(offered).ok().filter(|_| is_short)
+}
+
+/// A protocol, maybe with a version, that is not one of the host's own.
+fn is_offered(offer: &[u8]) -> bool {
+    let mut parts = offer.splitn(2, |&byte| byte == b'/');
+    let name = parts.next().unwrap_or_default();
+    let is_own = ["h2c", "http", "tls"].iter().any(|own| name.eq_ignore_ascii_case(own.as_bytes()));
+    is_token(name) && parts.next().is_none_or(is_token) && !is_own
+}
+
+/// Whether `chosen`, the value of an `Upgrade` field, is one of those that were `offered`.
+pub fn is_chosen_from(offered: &str, chosen: &[u8]) -> bool {
+    items(offered.as_bytes()).any(|offer| offer.eq_ignore_ascii_case(chosen.trim_ascii()))
+}
+
+/// The parts of a list.
+fn items(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii)
 }
 
 /// A `Set-Cookie` as it may reach the browser: without `Domain`, below `path` only, so that no plugin reads or
@@ -120,10 +217,11 @@ fn is_scope(attribute: &[u8]) -> bool {
 /// act as the user on the rest of the site. A policy of the plugin's own stands beside it, and both hold.
 pub const SANDBOX: &str = "sandbox allow-scripts allow-forms allow-popups";
 
-/// The status to send: 200 where the plugin left it open.
-pub fn status(status: u32) -> Result<u16, ResponseError> {
+/// The status to send: 200 where the plugin left it open. 101 only in answer to one who would upgrade.
+pub fn status(status: u32, may_upgrade: bool) -> Result<u16, ResponseError> {
     match status {
         0 => Ok(200),
+        101 if may_upgrade => Ok(101),
         200..=599 => Ok(u16::try_from(status).expect("at most 599")),
         _ => Err(ResponseError::Status(status)),
     }
@@ -151,7 +249,14 @@ pub enum ResponseError {
     #[error(
         "the response's content-length is not the length of its body ({body} bytes); leave the header out"
     )]
-    Length { body: usize },
+    Length { body: u64 },
+    #[error("the response's content-length is no number, or there are two; send one, or none")]
+    NoLength,
+    #[error(
+        "the response has status 101 without one `upgrade` field that names a protocol which the client offered; \
+         choose from Request.upgrade, and leave the response open"
+    )]
+    Upgrade,
     #[error("the response has more than {MAX_HEADERS} headers; send fewer")]
     Many,
     #[error("the response has the status {0}; answer with 200 to 599")]
@@ -192,24 +297,20 @@ mod tests {
 
     #[test]
     fn the_host_alone_frames() {
-        let check = |name: &str, value: &[u8]| outgoing(name, value, 5);
+        let check = outgoing;
         assert_eq!(check("content-type", b"text/plain"), Ok(Outgoing::Pass));
         assert_eq!(check("X-Latin", b"caf\xe9"), Ok(Outgoing::Pass));
         assert_eq!(check("x-empty", b""), Ok(Outgoing::Pass));
-        assert_eq!(check("Content-Length", b"5"), Ok(Outgoing::Drop));
+        assert_eq!(check("Content-Length", b" 5 "), Ok(Outgoing::Length(5)));
         assert_eq!(check("x-request-id", b"mine"), Ok(Outgoing::Drop));
         assert_eq!(check("keep-alive", b"timeout=5"), Ok(Outgoing::Drop));
-        assert_eq!(check("upgrade", b"h2c"), Ok(Outgoing::Drop));
+        assert_eq!(check("upgrade", b"h2c"), Ok(Outgoing::Upgrade));
+        assert_eq!(check("Trailer", b"x-sum"), Ok(Outgoing::Trailer));
         for framing in ["connection", "Transfer-Encoding"] {
             assert!(matches!(check(framing, b"close"), Err(ResponseError::Framing(_))));
         }
-        for length in
-            [&b"4"[..], b"6", b"", b"+5", b"5, 5", b"5x", b"0x5", b"99999999999999999999999"]
-        {
-            assert!(matches!(
-                check("content-length", length),
-                Err(ResponseError::Length { body: 5 })
-            ));
+        for length in [&b""[..], b"+5", b"5, 5", b"5x", b"0x5", b"99999999999999999999999"] {
+            assert_eq!(check("content-length", length), Err(ResponseError::NoLength));
         }
         for value in [&b"a\r\nx: y"[..], b"a\n", b"\r", b"a\0b"] {
             assert!(matches!(check("x-a", value), Err(ResponseError::Value(_))));
@@ -245,11 +346,81 @@ mod tests {
     }
 
     #[test]
+    fn what_belongs_before_the_body_does_not_come_after_it() {
+        for name in ["x-sum", "digest", "server-timing", "etag", "grpc-status", "content"] {
+            assert!(may_trail(name), "{name}");
+        }
+        for name in [
+            "content-length",
+            "content-type",
+            "transfer-encoding",
+            "trailer",
+            "te",
+            "connection",
+            "host",
+            "set-cookie",
+            "authorization",
+            "www-authenticate",
+            "proxy-authenticate",
+            "if-match",
+            "range",
+            "x-forwarded-for",
+            "outboard-user",
+            "outboard_user",
+        ] {
+            assert!(!may_trail(name), "{name}");
+        }
+        assert_eq!(outgoing_beside("X-Sum", b"1"), Ok(true));
+        assert_eq!(outgoing_beside("Content-Length", b"1"), Ok(false));
+        assert_eq!(outgoing_beside("x-request-id", b"1"), Ok(false));
+        assert!(matches!(outgoing_beside("x-sum", b"1\r\n"), Err(ResponseError::Value(_))));
+        assert!(matches!(outgoing_beside("x sum", b"1"), Err(ResponseError::Name(_))));
+    }
+
+    #[test]
+    fn trailers_are_for_those_who_say_that_they_take_them() {
+        let check = |te: &[&'static [u8]]| takes_trailers(te.iter().copied());
+        assert!(
+            check(&[b"trailers"])
+                && check(&[b"gzip;q=0.5, Trailers"])
+                && check(&[b"", b"trailers"])
+        );
+        assert!(
+            !check(&[])
+                && !check(&[b"gzip"])
+                && !check(&[b"trailers;q=0"])
+                && !check(&[b"xtrailers"])
+        );
+    }
+
+    #[test]
+    fn a_plugin_is_offered_what_changes_its_own_protocol_only() {
+        let check = |connection: &'static str, offer: &'static str| {
+            upgrade([connection.as_bytes()], [offer.as_bytes()])
+        };
+        assert_eq!(check("Upgrade", "websocket").as_deref(), Some("websocket"));
+        assert_eq!(check("keep-alive, upgrade", "a/1,  B").as_deref(), Some("a/1, B"));
+        assert_eq!(check("upgrade", "h2c, websocket, TLS/1.0").as_deref(), Some("websocket"));
+        assert_eq!(check("close", "websocket"), None);
+        for own in ["h2c", "H2C", "HTTP/2.0", "tls/1.2", "", ",", "a b", "a/b/c", "caf\u{e9}"] {
+            assert_eq!(check("upgrade", own), None, "{own:?}");
+        }
+        let long = [b'a'; 256];
+        assert_eq!(upgrade([&b"upgrade"[..]], [&long[..]]), None);
+        assert!(upgrade([&b"upgrade"[..]], [&long[1..]]).is_some());
+        assert!(is_chosen_from("a/1, B", b" b ") && is_chosen_from("a/1, B", b"A/1"));
+        assert!(!is_chosen_from("a/1, B", b"a") && !is_chosen_from("a, B", b"a, b"));
+        assert!(!is_chosen_from("a", b""));
+    }
+
+    #[test]
     fn a_status_is_final_or_left_open() {
-        assert_eq!(status(0), Ok(200));
-        assert_eq!(status(599), Ok(599));
+        assert_eq!(status(0, false), Ok(200));
+        assert_eq!(status(599, false), Ok(599));
+        assert_eq!(status(101, true), Ok(101));
         for bad in [1, 100, 101, 199, 600, 65_736, u32::MAX] {
-            assert_eq!(status(bad), Err(ResponseError::Status(bad)));
+            assert_eq!(status(bad, false), Err(ResponseError::Status(bad)));
+            assert!(bad == 101 || status(bad, true).is_err());
         }
     }
 

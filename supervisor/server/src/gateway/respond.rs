@@ -125,16 +125,22 @@ pub(super) fn reply(
     body: Bytes,
     base_path: impl Fn() -> String,
 ) -> Result<Reply, ResponseError> {
-    let status = hygiene::status(response.status)?;
+    let status = hygiene::status(response.status, false)?;
     if response.headers.len() > hygiene::MAX_HEADERS {
         return Err(ResponseError::Many);
     }
+    let length = u64::try_from(body.len()).expect("a length is at most 64 bits");
     let mut reply = Response::new(Bytes::new());
     *reply.status_mut() = StatusCode::from_u16(status).expect("200 to 599 are statuses");
     let headers = reply.headers_mut();
     for header in response.headers {
-        if hygiene::outgoing(&header.name, &header.value, body.len())? == Outgoing::Drop {
-            continue;
+        match hygiene::outgoing(&header.name, &header.value)? {
+            Outgoing::Pass => {}
+            Outgoing::Length(declared) if declared != length => {
+                return Err(ResponseError::Length { body: length });
+            }
+            // The host writes the length, so that a repeated one cannot double it.
+            Outgoing::Length(_) | Outgoing::Drop | Outgoing::Trailer | Outgoing::Upgrade => continue,
         }
         let name = HeaderName::from_bytes(header.name.as_bytes());
         let name = name.map_err(|_| ResponseError::Name(header.name.clone()))?;
