@@ -65,7 +65,7 @@ pub struct Config {
     pub plugins: PathBuf,
     pub data_dir: PathBuf,
     pub runtime_dir: PathBuf,
-    /// Without a slash at the end. `None`: `http://` and the address that is listened on.
+    /// Without a slash at the end. `None`: `http://` or `https://` and the address that is listened on.
     pub external_url: Option<String>,
     pub trusted_proxies: Vec<Network>,
     pub gateway: Gateway,
@@ -103,6 +103,16 @@ pub struct Gateway {
     /// `None`: one for each core.
     pub workers: Option<u32>,
     pub access_log: Option<PathBuf>,
+    /// `None`: plain HTTP.
+    pub tls: Option<Tls>,
+}
+
+/// The PEM files that the gateway speaks TLS with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// The certificate and those between it and its authority.
+    pub certificate: PathBuf,
+    pub key: PathBuf,
 }
 
 /// Who may look at what was counted.
@@ -375,6 +385,17 @@ fn gateway(layers: &mut Layers<'_>) -> Gateway {
         max_connections: layers.read(&keys::GATEWAY_MAX_CONNECTIONS),
         workers: layers.read_optional(&keys::GATEWAY_WORKERS),
         access_log: layers.read_path(&keys::GATEWAY_ACCESS_LOG),
+        tls: tls(layers),
+    }
+}
+
+fn tls(layers: &mut Layers<'_>) -> Option<Tls> {
+    let (certificate, key) = (&keys::GATEWAY_TLS_CERTIFICATE, &keys::GATEWAY_TLS_KEY);
+    match (layers.read_path(certificate), layers.read_path(key)) {
+        (Some(certificate), Some(key)) => Some(Tls { certificate, key }),
+        (None, None) => None,
+        (Some(_), None) => layers.refuse_alone(&certificate.about, &key.about),
+        (None, Some(_)) => layers.refuse_alone(&key.about, &certificate.about),
     }
 }
 

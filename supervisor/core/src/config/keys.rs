@@ -40,7 +40,7 @@ keys! { SETTINGS:
          Default: `/run/outboard` for root, `$XDG_RUNTIME_DIR/outboard` or `/tmp/outboard-UID` for others.");
     EXTERNAL_URL: String = Key::text("external_url", "a URL that begins with http:// or https://", forms::external_url).needs_restart().doc(
         "Where clients reach the gateway, without the prefix; plugins build links from it. \
-         Default: `http://` and the address that the gateway listens on.");
+         Default: `http://`, or `https://` with `gateway.tls`, and the address that the gateway listens on.");
     TRUSTED_PROXIES: Vec<Network> = Key::list("trusted_proxies", "a list of ranges of IP addresses, such as \"10.0.0.0/8\"", forms::networks)
         .default("").doc(
         "Proxies whose `Forwarded` and `X-Forwarded-For` are believed. Those of anybody else are ignored.");
@@ -86,6 +86,13 @@ keys! { SETTINGS:
     GATEWAY_MAX_CONNECTIONS: u32 = Key::count("gateway.max_connections", 1, 1_000_000).default("10000").needs_restart().doc(
         "The most connections of clients at a time; further ones wait to be accepted. Each needs a file \
          descriptor: see `ulimit -n`.");
+
+    GATEWAY_TLS_CERTIFICATE: PathBuf = Key::path("gateway.tls.certificate").needs_restart().doc(
+        "A PEM file with the gateway's certificate and those between it and its authority, in that order. With it the \
+         gateway speaks HTTPS and nothing else. Needs `gateway.tls.key`. Both files are read again at each reload. \
+         Default: plain HTTP.");
+    GATEWAY_TLS_KEY: PathBuf = Key::path("gateway.tls.key").needs_restart().doc(
+        "A PEM file with the certificate's private key: PKCS #8, PKCS #1 or SEC 1, without a passphrase.");
 
     METRICS_LISTEN: SocketAddr = Key::text("metrics.listen", "an IP address and a port, such as \"127.0.0.1:4594\"", forms::socket_address)
         .needs_restart().doc(

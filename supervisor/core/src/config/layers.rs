@@ -82,6 +82,19 @@ impl<'a> Layers<'a> {
         written.next().map_or_else(|| Place::Whole(one.path.into()), |written| written.place)
     }
 
+    /// A mistake: `written` means nothing without `missing`.
+    pub(super) fn refuse_alone<T>(&mut self, written: &About, missing: &About) -> Option<T> {
+        if !self.written(missing).is_empty() {
+            // It is there, and what is wrong with it was told.
+            return None;
+        }
+        let place = self.place_of_either(written, missing);
+        let message =
+            format!("{} needs {} as well; set both or neither", written.path, missing.path);
+        self.mistakes.add(place, message);
+        None
+    }
+
     pub(super) fn absolute(&self, path: &Path, is_in_file: bool) -> PathBuf {
         self.raw.base(is_in_file).join(path).components().collect()
     }

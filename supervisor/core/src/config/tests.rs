@@ -334,6 +334,33 @@ fn an_external_url_is_kept_without_its_last_slash() {
 }
 
 #[test]
+fn a_certificate_and_its_key_come_together() {
+    let both = "[gateway.tls]\ncertificate = \"a.pem\"\nkey = \"/b.pem\"";
+    let tls = config(both).gateway.tls.unwrap();
+    assert!(tls.certificate.is_absolute() && tls.certificate.ends_with("a.pem"));
+    assert_eq!(tls.key, Path::new("/b.pem"));
+    assert_eq!(config("").gateway.tls, None);
+    check(
+        "[gateway.tls]\ncertificate = \"a.pem\"",
+        &[
+            "outboard.toml:2: gateway.tls.certificate needs gateway.tls.key as well; set both or neither",
+        ],
+    );
+    let variables = [("OUTBOARD_GATEWAY_TLS_KEY", "b.pem")];
+    let mistakes = raw("", &variables, &[]).resolve().unwrap_err();
+    assert_eq!(
+        lines(&mistakes),
+        [
+            "OUTBOARD_GATEWAY_TLS_KEY: gateway.tls.key needs gateway.tls.certificate as well; set both or neither"
+        ]
+    );
+    check(
+        "[gateway.tls]\ncertificate = \"a.pem\"\nkey = 5",
+        &["outboard.toml:3: gateway.tls.key = 5: write a path, in quotes"],
+    );
+}
+
+#[test]
 fn a_reload_tells_what_needs_a_new_start() {
     let old = config("[gateway]\nlisten = \"127.0.0.1:1\"\nmax_body = \"1MiB\"");
     let new = config("[gateway]\nlisten = \"127.0.0.1:2\"\nmax_body = \"2MiB\"");
