@@ -3,7 +3,10 @@
 //!
 //! The tests see the project from outside: its binaries, and the crates that others embed.
 
+pub mod clients;
 pub mod collect;
+pub mod h1;
+pub mod h2;
 pub mod lab;
 pub mod places;
 pub mod plugin;

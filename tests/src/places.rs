@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 /// The `outboard` program.
 pub fn outboard() -> Result<PathBuf> {
@@ -23,6 +23,22 @@ pub fn plugins() -> Result<PathBuf> {
     let directory = place("OUTBOARD_TEST_PLUGINS", &target().join("test-plugins"));
     ensure!(directory.is_dir(), "{} is missing; run `cargo xtask test`", directory.display());
     Ok(directory)
+}
+
+/// A client that others have made, such as `curl`.
+pub fn client(name: &str) -> Result<PathBuf> {
+    let variable = format!("OUTBOARD_TEST_{}", name.to_uppercase());
+    let path = env::var_os("PATH").unwrap_or_default();
+    let given = env::var_os(variable).map(PathBuf::from);
+    let mut places = given.into_iter().chain(env::split_paths(&path).map(|place| place.join(name)));
+    places
+        .find(|place| place.is_file())
+        .with_context(|| format!("{name} is not on PATH; run `cargo xtask prepare`"))
+}
+
+/// The interpreter that has what the programs of `tests/clients` import.
+pub fn python() -> Result<PathBuf> {
+    file(place("OUTBOARD_TEST_PYTHON", &target().join("python/clients/bin/python")))
 }
 
 fn place(variable: &str, default: &Path) -> PathBuf {

@@ -5,7 +5,9 @@ pub mod lines;
 pub mod plugin;
 pub mod processes;
 pub mod stage;
+pub mod steady;
 pub mod traffic;
+pub mod usage;
 
 use std::{
     ffi::OsStr,
@@ -28,6 +30,7 @@ use lines::Lines;
 use plugin::Plugin;
 use processes::Process;
 use stage::{Done, Stage};
+use steady::Steady;
 use traffic::Traffic;
 
 /// Longer than anything here takes on a busy machine.
@@ -127,6 +130,11 @@ impl<'a> Supervisor<'a> {
     /// Requests one after the other, until told to stop.
     pub fn traffic(&self, path: &str) -> Traffic {
         Traffic::start(self.address, path)
+    }
+
+    /// Somebody else's requests, who wants each of them answered soon, whatever else goes on.
+    pub fn steady(&self, path: &str) -> Steady {
+        Steady::start(self.address, path)
     }
 
     /// An `outboard` command against this supervisor.

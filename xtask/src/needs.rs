@@ -2,7 +2,7 @@
 
 use std::{env, fs, path::PathBuf};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::command::{output, program, run, works};
 
@@ -29,7 +29,7 @@ pub(crate) fn postgres() -> Result<PathBuf> {
              database that the tests may fill"
         );
     }
-    apt_install("postgresql")?;
+    apt_install(&["postgresql"])?;
     find_postgres().ok_or_else(|| anyhow::anyhow!("apt-get installed postgresql without initdb"))
 }
 
@@ -46,15 +46,56 @@ fn find_postgres() -> Option<PathBuf> {
         .find(|place| place.join("initdb").is_file() && place.join("postgres").is_file())
 }
 
-fn apt_install(package: &str) -> Result<()> {
+fn apt_install(packages: &[&str]) -> Result<()> {
     ensure!(
         works(&mut program("apt-get", &["--version"])),
-        "{package} is missing and there is no apt-get; install it by hand"
+        "{} is missing and there is no apt-get; install it by hand",
+        packages.join(" ")
     );
-    let update = || program("apt-get", &["update", "-qq"]);
-    run(&mut update())?;
-    run(program("apt-get", &["install", "-y", "-qq", "--no-install-recommends", package])
+    run(&mut program("apt-get", &["update", "-qq"]))?;
+    run(program("apt-get", &["install", "-y", "-qq", "--no-install-recommends"])
+        .args(packages)
         .env("DEBIAN_FRONTEND", "noninteractive"))
+}
+
+/// The clients of the tests that others have made: a program, and the package of Debian that brings it.
+const CLIENTS: [(&str, &str); 3] =
+    [("curl", "curl"), ("h2load", "nghttp2-client"), ("chromium", "chromium")];
+
+/// Those clients, each with the variable that tells the tests where it is. Installed where they are missing and
+/// we may. One that the caller names in such a variable is taken as it is.
+pub(crate) fn clients() -> Result<Vec<(String, PathBuf)>> {
+    let missing: Vec<_> =
+        CLIENTS.into_iter().filter(|(name, _)| find_client(name).is_none()).collect();
+    if !missing.is_empty() {
+        let (names, packages): (Vec<_>, Vec<_>) = missing.into_iter().unzip();
+        ensure!(
+            nix::unistd::geteuid().is_root(),
+            "not on PATH: {}; install (Debian: apt-get install {}), or say where in {}",
+            names.join(", "),
+            packages.join(" "),
+            names.iter().map(|name| variable(name)).collect::<Vec<_>>().join(", ")
+        );
+        apt_install(&packages)?;
+    }
+    CLIENTS.into_iter().map(|(name, package)| client(name, package)).collect()
+}
+
+fn client(name: &str, package: &str) -> Result<(String, PathBuf)> {
+    let found = find_client(name);
+    let found = found.with_context(|| format!("apt-get installed {package} without {name}"))?;
+    Ok((variable(name), found))
+}
+
+fn variable(client: &str) -> String {
+    format!("OUTBOARD_TEST_{}", client.to_uppercase())
+}
+
+fn find_client(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    let given = env::var_os(variable(name)).map(PathBuf::from);
+    let mut places = given.into_iter().chain(env::split_paths(&path).map(|place| place.join(name)));
+    places.find(|place| place.is_file())
 }
 
 /// Python 3.10 or newer, with venv and pip.

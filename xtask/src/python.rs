@@ -1,4 +1,5 @@
-//! The Python side: a venv with the generator of the stubs, and the packages that a Python plugin ships with.
+//! The Python side: a venv with the generator of the stubs, another for the clients of the tests, and the packages
+//! that a Python plugin ships with.
 
 use std::{
     fs,
@@ -41,12 +42,21 @@ fn collect_protos(directory: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 
 /// The interpreter of a venv that can run `grpc_tools`.
 fn tools() -> Result<PathBuf> {
-    let venv = tree::target().join("python/tools");
+    venv("tools", &tree::root().join("xtask/python-tools.txt"))
+}
+
+/// The interpreter of a venv with what the Python clients of the tests import.
+pub(crate) fn clients() -> Result<PathBuf> {
+    venv("clients", &tree::root().join("tests/clients/requirements.txt"))
+}
+
+/// The interpreter of a venv below `target/python`, with the packages of a requirements file.
+fn venv(name: &str, requirements: &Path) -> Result<PathBuf> {
+    let venv = tree::target().join("python").join(name);
     let python = venv.join("bin/python");
-    let wanted = tree::root().join("xtask/python-tools.txt");
-    once_for(&wanted, &venv, || {
+    once_for(requirements, &venv, || {
         run(program("python3", &["-m", "venv", "--clear"]).arg(&venv))?;
-        pip(&python, &["install", "--requirement"], &wanted)
+        pip(&python, &["install", "--requirement"], requirements)
     })?;
     Ok(python)
 }

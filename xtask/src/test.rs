@@ -8,6 +8,7 @@ use crate::{
     command::{cargo, run},
     golang, needs, plugins,
     postgres::Postgres,
+    python,
     steps::Steps,
     tidy, tree,
 };
@@ -28,7 +29,7 @@ pub(crate) fn test(arguments: &[String]) -> Result<()> {
 /// Puts everything where the tests look for it, so that `cargo test -p e2e` works by itself afterwards.
 pub(crate) fn prepare() -> Result<()> {
     let mut steps = Steps::new();
-    let result = needs::go().and_then(|()| needs::python()).and_then(|()| build_peers(&mut steps));
+    let result = programs(&mut steps).and_then(|clients| build_peers(&mut steps, clients));
     eprintln!("{}", steps.summary());
     result.map(|_| ())
 }
@@ -36,8 +37,8 @@ pub(crate) fn prepare() -> Result<()> {
 fn all(steps: &mut Steps, arguments: &[String]) -> Result<()> {
     steps.step("format", || run(&mut cargo(&["fmt", "--all", "--check"])))?;
     steps.step("tidy", tidy::tidy)?;
-    steps.step("go and python are there", || needs::go().and_then(|()| needs::python()))?;
-    // First of the long ones: it may have to install a server, and a missing one should not come as a late surprise.
+    // First: what has to be installed, and cannot be, should not come as a late surprise.
+    let clients = programs(steps)?;
     let postgres = steps.step("PostgreSQL", own_postgres)?;
     let url = match &postgres {
         Some(postgres) => postgres.url(),
@@ -50,32 +51,40 @@ fn all(steps: &mut Steps, arguments: &[String]) -> Result<()> {
     steps.step("pure crates alone", || {
         PURE.iter().try_for_each(|name| run(&mut cargo(&["check", "-p", name])))
     })?;
-    let peers = build_peers(steps)?;
+    let peers = build_peers(steps, clients)?;
     steps.step("tests", || {
         run(cargo(&["test", "--workspace", "--no-fail-fast"])
             .args(arguments)
             .env(POSTGRES_URL, url)
-            .env("OUTBOARD_TEST_BIN", peers.outboard)
-            .env("OUTBOARD_TEST_GO_BIN", peers.go)
-            .env("OUTBOARD_TEST_PLUGINS", peers.plugins))
+            .envs(peers))
     })
 }
 
-/// What the end-to-end tests run.
-struct Peers {
-    outboard: PathBuf,
-    go: PathBuf,
-    plugins: PathBuf,
+/// Programs of others that the tests run.
+fn programs(steps: &mut Steps) -> Result<Vec<Place>> {
+    steps.step("go, python and clients are there", || {
+        needs::go()?;
+        needs::python()?;
+        needs::clients()
+    })
 }
 
-fn build_peers(steps: &mut Steps) -> Result<Peers> {
+/// What the end-to-end tests run: the variable that says where it is, and where it is.
+type Place = (String, PathBuf);
+
+/// Builds the rest of it, and gives all.
+fn build_peers(steps: &mut Steps, clients: Vec<Place>) -> Result<Vec<Place>> {
     let go = steps.step("Go peers", golang::build)?;
     // All targets, so that features are chosen as for the tests and nothing is compiled twice.
     steps.step("programs", || run(&mut cargo(&["build", "--workspace", "--all-targets"])))?;
     let built = tree::target().join("debug");
     let plugins = tree::target().join("test-plugins");
     steps.step("bundled plugins", || plugins::assemble(&plugins, &built))?;
-    Ok(Peers { outboard: built.join("outboard"), go, plugins })
+    let python = steps.step("Python clients", python::clients)?;
+    let ours =
+        [("BIN", built.join("outboard")), ("GO_BIN", go), ("PLUGINS", plugins), ("PYTHON", python)];
+    let ours = ours.map(|(name, place)| (format!("OUTBOARD_TEST_{name}"), place));
+    Ok(clients.into_iter().chain(ours).collect())
 }
 
 /// `None`: the caller brought a database.
