@@ -6,6 +6,7 @@
 //!
 //! The socket is bound early, so that a port in use is known before any plugin starts, and served late.
 
+pub mod access_log;
 mod body;
 pub mod bounds;
 mod chain;
@@ -14,6 +15,7 @@ pub mod gate;
 mod handle;
 mod head;
 mod listen;
+pub mod observe;
 pub mod quota;
 mod respond;
 mod wire;
