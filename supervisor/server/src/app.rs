@@ -18,7 +18,12 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::control::Control;
 use crate::dirs::Dirs;
 use crate::environment::Environment;
+use crate::gateway::access_log::AccessLog;
+use crate::gateway::bounds::Allowances;
+use crate::gateway::observe::Observer;
+use crate::gateway::quota::Quotas;
 use crate::gateway::{Gateway, Limits};
+use crate::metrics::{self, Metrics};
 use crate::plugin::snapshot::Routes;
 use crate::plugin::{Context, Plugins, import, plan};
 use crate::task;
@@ -45,8 +50,20 @@ struct App {
     imports: Mutex<import::Store>,
     store: Store,
     limits: Arc<ArcSwap<Limits>>,
+    quotas: Arc<Quotas>,
+    observer: Observer,
     plugins: Plugins,
 }
+
+/// The sockets, bound before any plugin starts and served after.
+struct Doors {
+    gateway: Gateway,
+    control: Control,
+    metrics: Option<metrics::Server>,
+}
+
+/// How long the end, or the opening of another file, waits for the disk of the access log.
+const ACCESS_LOG_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Told when all plugins have settled for the first time.
 pub trait Ready: Send {
@@ -56,7 +73,8 @@ pub trait Ready: Send {
 /// Serves until a signal says otherwise. True: everything ended in time.
 pub async fn serve(start: Start, ready: Box<dyn Ready>) -> anyhow::Result<bool> {
     let mut signals = Signals::new()?;
-    let (app, gateway, control) = open(start).await?;
+    let (app, doors) = open(start).await?;
+    let Doors { gateway, control, metrics } = doors;
     let closing = CancellationToken::new();
     let drain = app.context.settings().policy.drain_timeout;
     let (cut_off, served) = oneshot::channel();
@@ -67,6 +85,8 @@ pub async fn serve(start: Start, ready: Box<dyn Ready>) -> anyhow::Result<bool> 
         let _ = cut_off.send(gateway.serve(routes, limits, closed, drain).await);
     });
     let _control = task::spawn("control socket", control.serve(app.plugins.clone()));
+    let measured = Metrics::new(app.observer.clone(), app.quotas.clone());
+    let _metrics = metrics.map(|server| task::spawn("metrics", server.serve(measured)));
 
     let (started, start) = oneshot::channel();
     let first = task::spawn("first start of all plugins", first_start(app.clone(), started, ready));
@@ -89,12 +109,16 @@ pub async fn serve(start: Start, ready: Box<dyn Ready>) -> anyhow::Result<bool> 
 }
 
 /// Takes everything that can be refused, before any plugin is started.
-async fn open(start: Start) -> anyhow::Result<(Arc<App>, Gateway, Control)> {
+async fn open(start: Start) -> anyhow::Result<(Arc<App>, Doors)> {
     let Start { config, load, launcher, environment } = start;
     let dirs = Dirs::open(&config.data_dir, &config.runtime_dir)?;
     let gateway = Gateway::bind(settings::gateway(&config))?;
     let address = gateway.address().context("the gateway's address")?;
     let control = Control::bind(&dirs.control_socket())?;
+    let metrics = config.metrics.listen.map(metrics::Server::bind).transpose()?;
+    let access_log = config.gateway.access_log.as_deref().map(AccessLog::open).transpose()?;
+    let observer = Observer::new(settings::workers(&config), access_log);
+    let quotas = Arc::new(Quotas::new(Allowances::of(&config)));
     let store = open_store(&config.database).await?;
     let imports = import::Store::open(dirs.store())?;
     let routes = Arc::new(Routes::default());
@@ -103,9 +127,14 @@ async fn open(start: Start) -> anyhow::Result<(Arc<App>, Gateway, Control)> {
     let current = instances::current(&config, &external_url, &store, &environment).await?;
     let context = Context::new(launcher, containment, dirs, environment.clone(), routes, current);
     tracing::info!(%address, %containment, "supervisor listens");
+    if let Some(metrics) = &metrics {
+        tracing::info!(address = %metrics.address()?, "metrics are served");
+    }
     let app = Arc::new(App {
         plugins: Plugins::new(context.clone(), &external_url),
         limits: Arc::new(ArcSwap::from_pointee(settings::limits(&config))),
+        quotas,
+        observer,
         config: Mutex::new(config),
         external_url,
         load,
@@ -114,7 +143,7 @@ async fn open(start: Start) -> anyhow::Result<(Arc<App>, Gateway, Control)> {
         imports: Mutex::new(imports),
         store,
     });
-    Ok((app, gateway, control))
+    Ok((app, Doors { gateway, control, metrics }))
 }
 
 /// Says so only if there can be no plugins at all.
@@ -144,6 +173,7 @@ async fn stop(app: &App, served: oneshot::Receiver<usize>, drain: Duration) -> b
     tracing::info!("stopping: plugins");
     app.plugins.stop_all().await;
     app.store.close().await;
+    app.close_access_log();
     tracing::info!("stopped");
     cut_off == 0
 }
@@ -173,8 +203,24 @@ impl App {
 
     /// A configuration with a mistake changes nothing.
     async fn reload(self: Arc<Self>) {
+        self.reopen_access_log();
         if let Err(error) = self.try_reload().await {
             tracing::error!("not reloaded, the old configuration stays: {error:#}");
+        }
+    }
+
+    /// Whatever the configuration says now: whoever rotates the file sends the same signal.
+    fn reopen_access_log(&self) {
+        let Some(log) = self.observer.access_log() else { return };
+        if !tokio::task::block_in_place(|| log.reopen(ACCESS_LOG_PATIENCE)) {
+            tracing::error!("the access log was not opened anew, since its disk is too slow");
+        }
+    }
+
+    fn close_access_log(&self) {
+        let Some(log) = self.observer.access_log() else { return };
+        if !tokio::task::block_in_place(|| log.close(ACCESS_LOG_PATIENCE)) {
+            tracing::warn!("the end of the access log is missing, since its disk is too slow");
         }
     }
 
@@ -189,7 +235,10 @@ impl App {
         drop(config);
         match self.apply().await {
             Ok(settled) => {
-                self.limits.store(Arc::new(settings::limits(&*self.config.lock().await)));
+                let config = self.config.lock().await;
+                self.limits.store(Arc::new(settings::limits(&config)));
+                self.quotas.reload(Allowances::of(&config));
+                drop(config);
                 tracing::info!("reloaded");
                 task::spawn("plugins after a reload", settled).detach();
                 Ok(())

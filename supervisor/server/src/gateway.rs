@@ -137,7 +137,8 @@ pub struct BindError {
     error: io::Error,
 }
 
-fn advice(error: &io::Error, port: u16) -> String {
+/// What to do when an address could not be taken.
+pub(crate) fn advice(error: &io::Error, port: u16) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => format!(
             "the address is in use; stop what listens there (`ss -ltnp 'sport = :{port}'` names it) or choose \

@@ -7,6 +7,7 @@ pub mod cli;
 pub mod dirs;
 pub mod environment;
 pub mod gateway;
+pub mod metrics;
 pub mod plugin;
 pub mod task;
 pub mod telemetry;

@@ -1,5 +1,7 @@
 //! The parts of the configuration, in the form in which each part of the supervisor wants its own.
 
+use std::num::NonZero;
+
 use outboard_core::config::Config;
 use outboard_core::lifecycle::Policy;
 
@@ -16,6 +18,12 @@ pub(super) fn gateway(config: &Config) -> gateway::Settings {
         max_headers: count(gateway.max_headers),
         max_connections: count(gateway.max_connections),
     }
+}
+
+/// How many threads answer requests.
+pub(super) fn workers(config: &Config) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
+    config.gateway.workers.map_or_else(cores, count)
 }
 
 pub(super) fn limits(config: &Config) -> gateway::Limits {
