@@ -96,6 +96,11 @@ impl Stream {
         self.role
     }
 
+    /// What the other side can take; the defaults until its Hello has come.
+    pub fn theirs(&self) -> Settings {
+        self.theirs
+    }
+
     /// Requests that are open, as this side sees it.
     pub fn open_requests(&self) -> usize {
         self.requests.len()

@@ -168,6 +168,11 @@ impl Mux {
         self.0.end();
     }
 
+    /// What the other side can take; the defaults until its Hello has come.
+    pub fn theirs(&self) -> Settings {
+        self.0.lock().stream.theirs()
+    }
+
     /// Requests that are open.
     pub fn open_requests(&self) -> usize {
         self.0.lock().stream.open_requests()
