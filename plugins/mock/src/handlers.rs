@@ -23,13 +23,14 @@ pub(crate) async fn hello(instance: Arc<Instance>, request: Request) -> Result<S
 }
 
 /// `* echo/*`: the request as JSON, repeated names kept.
-pub(crate) async fn echo(_: Arc<Instance>, request: Request) -> Response {
+pub(crate) async fn echo(_: Arc<Instance>, request: Request) -> Result<Response, Failure> {
+    let body = request.bytes().await?;
     let headers: Vec<Value> = request
         .headers()
         .iter()
         .map(|(name, value)| json!([name.as_str(), String::from_utf8_lossy(value.as_bytes())]))
         .collect();
-    Response::json(&json!({
+    Ok(Response::json(&json!({
         "method": request.method().as_str(),
         "path": String::from_utf8_lossy(request.path()),
         "query": request.raw_query().map(String::from_utf8_lossy),
@@ -40,9 +41,9 @@ pub(crate) async fn echo(_: Arc<Instance>, request: Request) -> Response {
         "client_address": request.client_address(),
         "request_id": request.request_id(),
         "traceparent": request.traceparent(),
-        "body_bytes": request.body().len(),
-        "body": String::from_utf8_lossy(request.body()),
-    }))
+        "body_bytes": body.len(),
+        "body": String::from_utf8_lossy(&body),
+    })))
 }
 
 /// `* status/:code`
@@ -109,10 +110,14 @@ pub(crate) async fn weigh(_: Arc<Instance>, request: Request) -> Outcome {
 }
 
 /// `GET vault/gold`, second step: sees the response so far and answers.
-pub(crate) async fn gold(_: Arc<Instance>, request: Request) -> Response {
-    let so_far = request.response_so_far().cloned().unwrap_or_default();
-    let body = format!("{}, thief: {}\n", text(so_far.body()), text(request.context()));
-    so_far.with_body(body)
+pub(crate) async fn gold(_: Arc<Instance>, mut request: Request) -> Result<Response, Failure> {
+    let so_far = request.take_response_so_far().unwrap_or_default();
+    let (status, headers) = (so_far.status_code(), so_far.headers().clone());
+    let weight = so_far.into_body().bytes_up_to(BIGGEST).await?;
+    let body = format!("{}, thief: {}\n", text(&weight), text(request.context()));
+    let mut response = Response::new().status(status).with_body(body);
+    *response.headers_mut() = headers;
+    Ok(response)
 }
 
 /// `POST live/:name`: serves `GET live/<name>` from now on.

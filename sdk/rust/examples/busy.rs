@@ -99,9 +99,9 @@ async fn tell(instance: Arc<Instance>, _: Request) -> Result<String, Failure> {
     Ok(format!("dropped {dropped}"))
 }
 
-async fn filter(_: Arc<Instance>, request: Request) -> Outcome {
-    match request.response_so_far() {
-        Some(response) => Outcome::refuse().response(response.clone().with_body("not today")),
+async fn filter(_: Arc<Instance>, mut request: Request) -> Outcome {
+    match request.take_response_so_far() {
+        Some(response) => Outcome::refuse().response(response.with_body("not today")),
         None => Outcome::proceed(),
     }
 }

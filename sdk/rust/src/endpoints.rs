@@ -38,6 +38,9 @@ pub struct Endpoint {
     filter: bool,
     max_body_bytes: u64,
     timeout: Option<Duration>,
+    first_byte_timeout: Option<Duration>,
+    idle_timeout: Option<Duration>,
+    max_concurrent_requests: u32,
 }
 
 impl Endpoint {
@@ -81,8 +84,17 @@ impl Endpoint {
     }
 
     fn of(method: &str, url: String) -> Self {
-        let method = method.to_owned();
-        Self { method, url, priority: 0, filter: false, max_body_bytes: 0, timeout: None }
+        Self {
+            method: method.to_owned(),
+            url,
+            priority: 0,
+            filter: false,
+            max_body_bytes: 0,
+            timeout: None,
+            first_byte_timeout: None,
+            idle_timeout: None,
+            max_concurrent_requests: 0,
+        }
     }
 
     /// Lower runs first; equal ones in the order in which they were added. Default: 0.
@@ -107,17 +119,42 @@ impl Endpoint {
         self
     }
 
-    /// Time for the whole request, at least 1 ms; then 504. Default: the operator's limit, which also
-    /// bounds this.
+    /// Time for the whole request, response included, at least 1 ms; then 408 while the client still sends, 504
+    /// before the response has begun, else the response is cut off. Default: the operator's limit (1 h),
+    /// which also bounds this.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
+    /// Time from the end of the request to the beginning of the response, at least 1 ms; then 504. Default:
+    /// the operator's limit (30 s), which also bounds this.
+    #[must_use]
+    pub fn first_byte_timeout(mut self, timeout: Duration) -> Self {
+        self.first_byte_timeout = Some(timeout);
+        self
+    }
+
+    /// Time in which something of a body must move, either way, at least 1 ms; then 408 where the client is
+    /// slow, else the response or upgraded connection is cut off. Default: the operator's limit (60 s),
+    /// which also bounds this.
+    #[must_use]
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = Some(timeout);
+        self
+    }
+
+    /// Requests that run at once; further ones wait for a while, and are answered with 503 if that does not
+    /// help. Default: the operator's limit for the whole plugin (1000), which also bounds this; 0 is the
+    /// default again.
+    #[must_use]
+    pub fn max_concurrent_requests(mut self, requests: u32) -> Self {
+        self.max_concurrent_requests = requests;
+        self
+    }
+
     fn into_proto(self, id: EndpointId) -> v1::Endpoint {
-        // 0 means "the operator's limit" on the wire; no time at all is not what it should turn into.
-        let millis = |timeout: Duration| u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
         v1::Endpoint {
             id: id.0,
             method: self.method,
@@ -125,10 +162,18 @@ impl Endpoint {
             priority: self.priority,
             filter: self.filter,
             max_body_bytes: self.max_body_bytes,
-            timeout_ms: self.timeout.map_or(0, |timeout| millis(timeout).max(1)),
-            ..v1::Endpoint::default()
+            timeout_ms: millis(self.timeout),
+            first_byte_timeout_ms: millis(self.first_byte_timeout),
+            idle_timeout_ms: millis(self.idle_timeout),
+            max_concurrent_requests: self.max_concurrent_requests,
         }
     }
+}
+
+/// 0 means "the operator's limit" on the wire; no time at all is not what it should turn into.
+fn millis(timeout: Option<Duration>) -> u32 {
+    let millis = |timeout: Duration| u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
+    timeout.map_or(0, |timeout| millis(timeout).max(1))
 }
 
 /// Names an endpoint within its activation.
@@ -141,11 +186,13 @@ pub struct EndpointId(pub(crate) u32);
 pub struct Endpoints<I> {
     activation: Arc<Activation<I>>,
     staged: Vec<v1::Endpoint>,
+    /// Entered in the activation all at once.
+    handlers: Vec<(EndpointId, Handler<I>)>,
 }
 
 impl<I: Send + Sync + 'static> Endpoints<I> {
     pub(crate) fn new(activation: Arc<Activation<I>>) -> Self {
-        Self { activation, staged: Vec::new() }
+        Self { activation, staged: Vec::new(), handlers: Vec::new() }
     }
 
     /// Serves an endpoint. A handler is an async function of the activation's instance and the request
@@ -161,7 +208,8 @@ impl<I: Send + Sync + 'static> Endpoints<I> {
     where
         F: Future<Output: IntoOutcome + 'static> + Send + 'static,
     {
-        let id = self.activation.insert(erase(handler));
+        let id = self.activation.next_id();
+        self.handlers.push((id, erase(handler)));
         self.staged.push(endpoint.into_proto(id));
         id
     }
@@ -207,7 +255,9 @@ impl<I: Send + Sync + 'static> Endpoints<I> {
         LiveEndpoints { activation: Arc::downgrade(&self.activation) }
     }
 
+    /// Makes the handlers known to the activation, and gives what the host is to know.
     pub(crate) fn into_staged(self) -> Vec<v1::Endpoint> {
+        self.activation.insert(&self.handlers);
         self.staged
     }
 }
@@ -248,7 +298,8 @@ impl<I: Send + Sync + 'static> LiveEndpoints<I> {
         F: Future<Output: IntoOutcome + 'static> + Send + 'static,
     {
         let activation = self.activation()?;
-        let id = activation.insert(erase(handler));
+        let id = activation.next_id();
+        activation.insert(&[(id, erase(handler))]);
         let added = activation.host.add_endpoints(vec![endpoint.into_proto(id)]).await;
         added.inspect_err(|_| activation.remove(id))?;
         Ok(id)

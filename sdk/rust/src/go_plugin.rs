@@ -32,6 +32,7 @@ use crate::hclog;
 
 pub use error::StartError;
 pub use outboard_proto::transport::{Broker, BrokerError};
+pub(crate) use stop::Stop;
 
 type Services = Box<dyn FnOnce(&Process) -> Routes + Send>;
 
@@ -60,6 +61,7 @@ pub struct Process {
     pub(crate) version: u32,
     pub(crate) broker: Broker,
     pub(crate) host_address: Option<String>,
+    pub(crate) stop: Stop,
 }
 
 impl Process {

@@ -59,10 +59,13 @@
 
 pub mod go_plugin;
 pub mod hclog;
+pub mod sse;
 
 mod activation;
+mod body;
 mod endpoints;
 mod failure;
+mod fields;
 mod host;
 mod outcome;
 mod parameters;
@@ -72,18 +75,21 @@ mod request;
 mod response;
 mod server;
 mod service;
+mod upgrade;
 
 pub use bytes::Bytes;
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 /// The gRPC library, for the services of [`go_plugin`].
 pub use tonic;
 
+pub use body::{Body, BodyError, BoxError, Gone, Writer};
 pub use endpoints::{Endpoint, EndpointId, Endpoints, LiveEndpoints};
 pub use failure::Failure;
 pub use host::{Host, HostError, HostErrorKind, HostInfo, LogRecord};
 pub use outcome::{IntoOutcome, Outcome};
 pub use plugin::{CloseReason, Init, InitReason, Load, Plugin, RevokedUser};
 pub use problem::{Problem, Problems};
-pub use request::Request;
+pub use request::{InformError, Request};
 pub use response::Response;
 pub use server::Server;
+pub use upgrade::Upgraded;

@@ -27,7 +27,7 @@ use crate::response::Response;
 ///     Response::text(format!("gold for {:?}", request.context()))
 /// }
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Outcome {
     pub(crate) verdict: Verdict,
     pub(crate) response: Option<Response>,

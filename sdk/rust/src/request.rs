@@ -1,61 +1,81 @@
 //! What a handler gets.
 
+mod head;
+mod upload;
+
 use std::borrow::Cow;
+use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
+use outboard_proto::frame::SendError;
 use outboard_proto::plugin::v1;
 use percent_encoding::percent_decode;
 use serde::de::DeserializeOwned;
+use thiserror::Error;
 
+use crate::body::Body;
 use crate::failure::Failure;
-use crate::response::{self, Response};
+use crate::fields;
+use crate::response::Response;
 
-/// An HTTP request with its whole body, as the host passed it on.
+pub(crate) use head::{Head, Malformed};
+
+/// Most that a body read whole may have, unless its reader says otherwise: as much as the plain path takes.
+const WHOLE_BYTES: usize = 4 * 1024 * 1024;
+
+/// An HTTP request, as the host passed it on.
 ///
 /// The host has removed hop-by-hop fields and everything that clients must not say. A `HEAD` request
-/// arrives as `GET`.
-#[derive(Debug, Clone)]
-#[expect(clippy::struct_field_names, reason = "request_id is the name on the wire and in logs")]
+/// arrives as `GET`. The body may still be on its way: read it whole with [`Request::bytes`] or
+/// [`Request::json`], or piece by piece with [`Request::take_body`].
 pub struct Request {
-    method: Method,
-    path: Bytes,
-    query: Option<Bytes>,
-    headers: HeaderMap,
-    scheme: String,
-    authority: String,
-    protocol: String,
-    client_address: Option<IpAddr>,
-    request_id: String,
-    traceparent: String,
-    body: Bytes,
-    pub(crate) variables: Vec<(String, Bytes)>,
-    pub(crate) context: Bytes,
-    pub(crate) so_far: Option<Response>,
+    head: Arc<Head>,
+    /// Which of the matches this step is.
+    step: usize,
+    context: Bytes,
+    so_far: Option<Box<Response>>,
 }
 
+/// A response that must not, or can't, come before the response.
+#[derive(Debug, Error)]
+#[error("not sent: {0}")]
+pub struct InformError(SendError);
+
 impl Request {
+    /// The one for a step of a chain.
+    pub(crate) fn new(
+        head: Arc<Head>,
+        step: usize,
+        context: Bytes,
+        so_far: Option<Response>,
+    ) -> Self {
+        Self { head, step, context, so_far: so_far.map(Box::new) }
+    }
+
     /// The method, case kept.
     pub fn method(&self) -> &Method {
-        &self.method
+        &self.head.method
     }
 
     /// The whole path as received, from the first `/`, percent-encoding kept, prefix and instance
     /// included. At most 8 KiB with the query. It may hold bytes that are no UTF-8.
     pub fn path(&self) -> &[u8] {
-        &self.path
+        &self.head.request.path
     }
 
     /// What followed `?`, as received. `None`: there was no `?`; empty: nothing followed it.
     pub fn raw_query(&self) -> Option<&[u8]> {
-        self.query.as_deref()
+        self.head.request.query.as_deref()
     }
 
     /// Names and values of the query in their order, decoded as HTML forms encode them (`+` is a
     /// space); bytes that are no UTF-8 become `U+FFFD`. Repeated names are kept.
     pub fn query(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-        let query = self.query.as_deref().unwrap_or_default();
+        let query = self.head.request.query.as_deref().unwrap_or_default();
         query.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
             let mut halves = pair.splitn(2, |byte| *byte == b'=');
             let name = halves.next().unwrap_or_default();
@@ -70,58 +90,138 @@ impl Request {
 
     /// The header fields, repeated names kept. At most 100 fields, 64 KiB in all.
     pub fn headers(&self) -> &HeaderMap {
-        &self.headers
+        self.head.headers()
     }
 
     /// The first value of a header field, if it is there and visible ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
+        let value = self.head.header(name)?;
+        let is_visible = |byte: &u8| matches!(byte, b'\t' | b' '..=b'~');
+        std::str::from_utf8(value).ok().filter(|text| text.as_bytes().iter().all(is_visible))
     }
 
     /// `http` or `https`, as the client used it.
     pub fn scheme(&self) -> &str {
-        &self.scheme
+        &self.head.request.scheme
     }
 
     /// Host and port that the client asked for. At most 255 bytes.
     pub fn authority(&self) -> &str {
-        &self.authority
+        &self.head.request.authority
     }
 
     /// `HTTP/1.1` or `HTTP/2.0`.
     pub fn protocol(&self) -> &str {
-        &self.protocol
+        &self.head.request.protocol
     }
 
     /// The client's address. Behind a proxy it is the proxy's, unless the operator trusts that proxy.
     pub fn client_address(&self) -> Option<IpAddr> {
-        self.client_address
+        self.head.request.client_address.parse().ok()
     }
 
     /// Names this request in logs, here and in the host.
     pub fn request_id(&self) -> &str {
-        &self.request_id
+        &self.head.request.request_id
     }
 
     /// W3C Trace Context of the host's span, to be sent on with calls elsewhere.
     pub fn traceparent(&self) -> &str {
-        &self.traceparent
+        &self.head.request.traceparent
     }
 
-    /// The whole body. Default: empty; at most 4 MiB less the headers, or the endpoint's own limit.
-    pub fn body(&self) -> &Bytes {
-        &self.body
-    }
-
-    /// The body read as JSON.
+    /// The whole body, however it arrives. It stays for whoever asks again, also in later endpoints of the
+    /// chain. Default: empty; limit: 4 MiB, else see [`Request::bytes_up_to`].
     ///
     /// # Errors
     ///
-    /// 400, if it is not JSON or not a `T`; the answer says where.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
-        serde_json::from_slice(&self.body).map_err(|error| {
+    /// 413, if it is larger; 500, if it was taken by [`Request::take_body`].
+    ///
+    /// # Cancellation
+    ///
+    /// Nothing is lost with a future that is dropped: ask again.
+    pub async fn bytes(&self) -> Result<Bytes, Failure> {
+        self.bytes_up_to(WHOLE_BYTES).await
+    }
+
+    /// The same with another limit. It must fit into memory as often as there are requests at once.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`Request::bytes`].
+    pub async fn bytes_up_to(&self, limit: usize) -> Result<Bytes, Failure> {
+        self.head.upload.lock().await.bytes_up_to(limit).await.map_err(|error| {
+            if !error.is_too_large() {
+                return error.into();
+            }
+            let message = format!("the body must be at most {limit} bytes");
+            Failure::new(StatusCode::PAYLOAD_TOO_LARGE, message)
+        })
+    }
+
+    /// The whole body as text.
+    ///
+    /// # Errors
+    ///
+    /// 400, if it is not UTF-8; else those of [`Request::bytes`].
+    pub async fn text(&self) -> Result<String, Failure> {
+        String::from_utf8(self.bytes().await?.into())
+            .map_err(|_| Failure::new(StatusCode::BAD_REQUEST, "the body is not UTF-8"))
+    }
+
+    /// The whole body read as JSON.
+    ///
+    /// # Errors
+    ///
+    /// 400, if it is not JSON or not a `T`, and the answer says where; else those of
+    /// [`Request::bytes`].
+    pub async fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        serde_json::from_slice(&self.bytes().await?).map_err(|error| {
             Failure::new(StatusCode::BAD_REQUEST, format!("the body is not as expected: {error}"))
         })
+    }
+
+    /// The body to be read as it arrives, with the trailers at its end.
+    ///
+    /// It can be had once: for everybody else, in this handler and in later endpoints of the chain, it then
+    /// fails as [taken](crate::BodyError::is_taken). Not so if somebody has read it whole before, or it is
+    /// empty. (On the plain path each endpoint has its own.)
+    ///
+    /// A client that has sent `Expect: 100-continue` is told to go on when the body is first asked for,
+    /// here or by [`Request::bytes`]. A body that is left unread is not waited for: the client learns the
+    /// response and need not send the rest.
+    pub fn take_body(&self) -> Body {
+        // Taken is also what somebody else is just reading whole.
+        self.head.upload.try_lock().map_or_else(|_| Body::taken(), |mut upload| upload.take())
+    }
+
+    /// Sends a response before the response, such as 103 with `Link` fields. Clients may ignore it, and on
+    /// the plain path it is dropped. Limit: 100.
+    ///
+    /// # Errors
+    ///
+    /// For a status that is not 100 or 102 to 199, above the limit, and when the client is gone.
+    pub fn inform(&self, status: StatusCode, headers: &HeaderMap) -> Result<(), InformError> {
+        let Some(informer) = &self.head.informer else { return Ok(()) };
+        let headers = fields::into_proto(headers);
+        let informational = v1::Informational { status: status.as_u16().into(), headers };
+        informer.inform(informational).map_err(InformError)
+    }
+
+    /// The protocols that the client would change to, as it names them, such as `websocket`. `None`: it
+    /// asks for none. See [`Response::upgrade`].
+    pub fn upgrade(&self) -> Option<&str> {
+        Some(self.head.request.upgrade.as_str()).filter(|protocols| !protocols.is_empty())
+    }
+
+    /// When the host gives the request up, its response included. `None`: it has not said.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.head.deadline
+    }
+
+    /// What is left until then; zero, if that was in the past.
+    pub fn time_left(&self) -> Option<Duration> {
+        self.deadline().map(|deadline| deadline.saturating_duration_since(Instant::now()))
     }
 
     /// What the segment `:name` or `@name` of the endpoint's pattern matched, percent-decoded. Never
@@ -143,7 +243,8 @@ impl Request {
 
     /// The same as bytes: any but NUL and `/`. `None`: the pattern has no such variable.
     pub fn variable_bytes(&self, name: &str) -> Option<&[u8]> {
-        self.variables.iter().find(|(candidate, _)| candidate == name).map(|(_, value)| &value[..])
+        let variables = &self.head.matches.get(self.step)?.variables;
+        variables.iter().find(|variable| variable.name == name).map(|variable| &variable.value[..])
     }
 
     /// What the endpoints before this one in the chain left with
@@ -152,51 +253,26 @@ impl Request {
         &self.context
     }
 
-    /// The response as the endpoints before this one in the chain left it. `None` for the first.
+    /// The response as the endpoints before this one in the chain left it. `None`: none has made one.
     pub fn response_so_far(&self) -> Option<&Response> {
-        self.so_far.as_ref()
+        self.so_far.as_deref()
+    }
+
+    /// The same, to go on with it: what is to be sent in its place goes into the [`Outcome`](crate::Outcome).
+    /// If nothing does, the response stays as it was, less what was read of a body that streams.
+    pub fn take_response_so_far(&mut self) -> Option<Response> {
+        self.so_far.take().map(|response| *response)
     }
 }
 
-/// Unary calls carry a match and a chain's state beside the request; so does the framed path.
-pub(crate) fn from_proto(request: v1::Request, body: Bytes) -> Result<Request, Malformed> {
-    Ok(Request {
-        method: Method::from_bytes(request.method.as_bytes()).map_err(|_| Malformed)?,
-        path: request.path,
-        query: request.query,
-        headers: headers(request.headers)?,
-        scheme: request.scheme,
-        authority: request.authority,
-        protocol: request.protocol,
-        client_address: request.client_address.parse().ok(),
-        request_id: request.request_id,
-        traceparent: request.traceparent,
-        body,
-        variables: Vec::new(),
-        context: Bytes::new(),
-        so_far: None,
-    })
-}
-
-/// The host sent what HTTP has no place for: its fault, not the client's.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Malformed;
-
-pub(crate) fn headers(fields: Vec<v1::Header>) -> Result<HeaderMap, Malformed> {
-    let mut headers = HeaderMap::with_capacity(fields.len());
-    for field in fields {
-        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| Malformed)?;
-        let value = HeaderValue::from_maybe_shared(field.value).map_err(|_| Malformed)?;
-        headers.append(name, value);
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", self.method())
+            .field("path", &String::from_utf8_lossy(self.path()))
+            .field("request_id", &self.request_id())
+            .finish_non_exhaustive()
     }
-    Ok(headers)
-}
-
-pub(crate) fn response_so_far(
-    response: Option<v1::Response>,
-    body: Bytes,
-) -> Result<Option<Response>, Malformed> {
-    response.map(|response| response::from_proto(response, body)).transpose()
 }
 
 fn form_decode(text: &[u8]) -> Cow<'_, str> {
@@ -209,56 +285,4 @@ fn form_decode(text: &[u8]) -> Cow<'_, str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn request(query: Option<&'static str>) -> Request {
-        let request = v1::Request {
-            method: "GET".to_owned(),
-            query: query.map(|query| Bytes::from_static(query.as_bytes())),
-            ..v1::Request::default()
-        };
-        from_proto(request, Bytes::new()).unwrap()
-    }
-
-    #[test]
-    fn a_query_keeps_repeated_names_and_empty_values() {
-        let request = request(Some("a=1&b&a=2+%C3%BC&&c=x=y&bad=%ff"));
-        let pairs: Vec<(String, String)> =
-            request.query().map(|(name, value)| (name.into(), value.into())).collect();
-        let expected = [("a", "1"), ("b", ""), ("a", "2 ü"), ("c", "x=y"), ("bad", "\u{fffd}")];
-        assert_eq!(pairs, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        assert_eq!(request.query_value("b").as_deref(), Some(""));
-        assert_eq!(request.query_value("nope"), None);
-    }
-
-    #[test]
-    fn no_query_is_not_an_empty_one() {
-        assert_eq!(request(None).raw_query(), None);
-        assert_eq!(request(Some("")).raw_query(), Some(&b""[..]));
-        assert_eq!(request(Some("")).query().count(), 0);
-    }
-
-    #[test]
-    fn a_variable_that_is_no_text_is_the_clients_fault_and_a_missing_one_is_ours() {
-        let mut request = request(None);
-        request.variables = vec![("name".to_owned(), Bytes::from_static(b"\xff"))];
-        assert_eq!(request.variable("name").unwrap_err().status(), StatusCode::BAD_REQUEST);
-        let missing = request.variable("nmae").unwrap_err();
-        assert_eq!(missing.status(), StatusCode::INTERNAL_SERVER_ERROR);
-    }
-
-    #[test]
-    fn repeated_headers_are_kept_and_impossible_ones_are_refused() {
-        let field = |name: &str, value: &'static [u8]| v1::Header {
-            name: name.to_owned(),
-            value: Bytes::from_static(value),
-        };
-        let map = headers(vec![field("accept", b"a"), field("accept", b""), field("x", b"\xe9")]);
-        let map = map.unwrap();
-        assert_eq!(map.get_all("accept").iter().count(), 2);
-        assert_eq!(map["x"].as_bytes(), b"\xe9");
-        assert_eq!(headers(vec![field("a b", b"")]), Err(Malformed));
-        assert_eq!(headers(vec![field("a", b"x\r\ny: z")]), Err(Malformed));
-    }
-}
+mod tests;

@@ -1,35 +1,44 @@
 //! What a handler answers.
 
+use std::future::Future;
+
 use bytes::Bytes;
+use futures_util::Stream;
 use http::StatusCode;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, TRAILER, UPGRADE};
+use http::status::InvalidStatusCode;
 use outboard_proto::plugin::v1;
 use serde::Serialize;
 
-use crate::request::{Malformed, headers};
+use crate::body::{Body, BoxError, Writer};
+use crate::fields;
+use crate::request::Request;
+use crate::sse;
+use crate::upgrade::{Upgrade, Upgraded};
 
-/// An HTTP response with its whole body.
+/// An HTTP response, with its whole body or one that comes in pieces.
 ///
-/// The host frames it: do not set `Connection`, `Transfer-Encoding` or `Content-Length`. Body and
-/// headers together: at most 4 MiB.
+/// The host frames it: do not set `Connection` or `Transfer-Encoding`. A `Content-Length` is needed only for
+/// a body in pieces whose length is known; it must be right. On the plain path body and headers together
+/// are at most 4 MiB, and a body in pieces is collected first.
 ///
 /// ```
 /// use outboard_sdk::{Response, StatusCode};
 ///
 /// let response = Response::text("not here").status(StatusCode::NOT_FOUND);
-/// assert_eq!(response.body(), "not here");
+/// assert_eq!(response.body().as_bytes().unwrap(), "not here");
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
+    pub(crate) body: Body,
 }
 
 impl Response {
     /// An empty body and no headers. Status: 200.
     pub fn new() -> Self {
-        Self { status: StatusCode::OK, headers: HeaderMap::new(), body: Bytes::new() }
+        Self { status: StatusCode::OK, headers: HeaderMap::new(), body: Body::empty() }
     }
 
     /// Plain text in UTF-8. Status: 200.
@@ -58,8 +67,85 @@ impl Response {
     pub fn bytes(media_type: HeaderValue, body: impl Into<Bytes>) -> Self {
         let mut response = Self::new();
         response.headers.insert(CONTENT_TYPE, media_type);
-        response.body = body.into();
+        response.body = body.into().into();
         response
+    }
+
+    /// A body of pieces, each sent as it comes, and asked for as fast as the client reads. Status: 200; the
+    /// media type is yours to set. The stream is dropped when the client is gone. An error cuts the body
+    /// off, and is logged.
+    ///
+    /// ```
+    /// use futures_util::{StreamExt as _, stream};
+    /// use outboard_sdk::{HeaderValue, Response, header};
+    ///
+    /// let lines = stream::iter(0..1_000_000).map(|line| Ok::<_, std::fmt::Error>(format!("{line}\n")));
+    /// let response = Response::stream(lines)
+    ///     .header(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    /// ```
+    pub fn stream<D: Into<Bytes>, E: Into<BoxError>>(
+        pieces: impl Stream<Item = Result<D, E>> + Send + 'static,
+    ) -> Self {
+        Self::new().with_body(Body::stream(pieces))
+    }
+
+    /// A body that something else writes, such as a task. Status: 200.
+    ///
+    /// ```
+    /// # async fn count(_: std::sync::Arc<()>, _: outboard_sdk::Request) -> outboard_sdk::Response {
+    /// let (mut writer, response) = outboard_sdk::Response::channel();
+    /// tokio::spawn(async move {
+    ///     for number in 0..1_000_000 {
+    ///         writer.send(format!("{number}\n")).await?;
+    ///     }
+    ///     writer.end().await
+    /// });
+    /// response
+    /// # }
+    /// ```
+    pub fn channel() -> (Writer, Self) {
+        let (writer, body) = Body::channel();
+        (writer, Self::new().with_body(body))
+    }
+
+    /// Server-sent events, as browsers' `EventSource` reads them. Status: 200. See [`sse`] for more.
+    pub fn sse<E: Into<BoxError>>(
+        events: impl Stream<Item = Result<sse::Event, E>> + Send + 'static,
+    ) -> Self {
+        sse::Events::new(events).into()
+    }
+
+    /// Accepts another protocol, and runs `then` with the connection once the client has it. 426, if the
+    /// client did not ask for `protocol`. (On the plain path no client can.)
+    ///
+    /// What `then` gives is dropped, at an `await`, when the client is gone. Headers that belong to the
+    /// protocol's handshake are yours to add.
+    ///
+    /// ```
+    /// use outboard_sdk::{Request, Response, Upgraded};
+    ///
+    /// /// Sends everything back.
+    /// async fn echo(_: std::sync::Arc<()>, request: Request) -> Response {
+    ///     Response::upgrade(&request, "echo", |connection: Upgraded| async {
+    ///         let (mut reader, mut writer) = tokio::io::split(connection);
+    ///         let _ = tokio::io::copy(&mut reader, &mut writer).await;
+    ///     })
+    /// }
+    /// ```
+    pub fn upgrade<F: Future<Output = ()> + Send + 'static>(
+        request: &Request,
+        protocol: &'static str,
+        then: impl FnOnce(Upgraded) -> F + Send + 'static,
+    ) -> Self {
+        let upgrade = (UPGRADE, HeaderValue::from_static(protocol));
+        let offered = request.upgrade().unwrap_or_default();
+        if !offered.split(',').any(|offer| offer.trim().eq_ignore_ascii_case(protocol)) {
+            return Self::new().status(StatusCode::UPGRADE_REQUIRED).header(upgrade.0, upgrade.1);
+        }
+        Self::new()
+            .status(StatusCode::SWITCHING_PROTOCOLS)
+            .header(upgrade.0, upgrade.1)
+            .with_body(Body::upgrade(Upgrade::new(request.take_body(), then)))
     }
 
     /// 303: the client shall `GET` that place, a URL or a path.
@@ -87,8 +173,21 @@ impl Response {
 
     /// The same with another body; the headers stay.
     #[must_use]
-    pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
+    pub fn with_body(mut self, body: impl Into<Body>) -> Self {
         self.body = body.into();
+        self
+    }
+
+    /// The same with fields after the body. They reach clients that have asked for them with
+    /// `TE: trailers`; over HTTP/1.1 `Trailer` must name them, which is done here. Framing, routing and
+    /// authentication have no place among them, and the host drops such fields. On the plain path there are
+    /// none.
+    #[must_use]
+    pub fn with_trailers(mut self, trailers: HeaderMap) -> Self {
+        for name in trailers.keys() {
+            self.headers.append(TRAILER, name.clone().into());
+        }
+        self.body = self.body.with_trailers(trailers);
         self
     }
 
@@ -108,19 +207,36 @@ impl Response {
     }
 
     /// The body.
-    pub fn body(&self) -> &Bytes {
+    pub fn body(&self) -> &Body {
         &self.body
     }
 
+    /// The body, to be read.
+    pub fn into_body(self) -> Body {
+        self.body
+    }
+
+    /// The same response for another handler of the chain.
+    pub(crate) fn share(&mut self) -> Self {
+        Self { status: self.status, headers: self.headers.clone(), body: self.body.share() }
+    }
+
     /// Head and body, as the wire has them.
-    pub(crate) fn into_proto(self) -> (v1::Response, Bytes) {
-        let headers = self.headers.iter().map(|(name, value)| v1::Header {
-            name: name.as_str().to_owned(),
-            value: Bytes::copy_from_slice(value.as_bytes()),
-        });
-        let response =
-            v1::Response { status: u32::from(self.status.as_u16()), headers: headers.collect() };
-        (response, self.body)
+    pub(crate) fn into_proto(self) -> (v1::Response, Body) {
+        let status = self.status.as_u16().into();
+        (v1::Response { status, headers: fields::into_proto(&self.headers) }, self.body)
+    }
+
+    /// What a step before this one has left, on the plain path.
+    pub(crate) fn from_proto(
+        response: &v1::Response,
+        body: Bytes,
+    ) -> Result<Self, InvalidStatusCode> {
+        let status = match response.status {
+            0 => StatusCode::OK,
+            status => StatusCode::from_u16(u16::try_from(status).unwrap_or_default())?,
+        };
+        Ok(Self { status, headers: fields::from_proto(&response.headers), body: body.into() })
     }
 }
 
@@ -128,17 +244,6 @@ impl Default for Response {
     fn default() -> Self {
         Self::new()
     }
-}
-
-pub(crate) fn from_proto(response: v1::Response, body: Bytes) -> Result<Response, Malformed> {
-    let status = match response.status {
-        0 => StatusCode::OK,
-        status => u16::try_from(status)
-            .ok()
-            .and_then(|status| StatusCode::from_u16(status).ok())
-            .ok_or(Malformed)?,
-    };
-    Ok(Response { status, headers: headers(response.headers)?, body })
 }
 
 #[cfg(test)]
@@ -151,8 +256,11 @@ mod tests {
             .status(StatusCode::IM_A_TEAPOT)
             .header(http::header::SET_COOKIE, HeaderValue::from_static("a=1"))
             .header(http::header::SET_COOKIE, HeaderValue::from_static("b=2"));
-        let (head, body) = sent.clone().into_proto();
-        assert_eq!(from_proto(head, body), Ok(sent));
+        let (status, headers) = (sent.status, sent.headers.clone());
+        let (head, body) = sent.into_proto();
+        let got = Response::from_proto(&head, body.as_bytes().unwrap().clone()).unwrap();
+        assert_eq!((got.status, got.headers), (status, headers));
+        assert_eq!(got.body.as_bytes().unwrap(), "hi");
     }
 
     #[test]
@@ -160,6 +268,6 @@ mod tests {
         let keys_are_pairs = std::collections::BTreeMap::from([((1, 2), 3)]);
         let response = Response::json(&keys_are_pairs);
         assert_eq!(response.status_code(), StatusCode::INTERNAL_SERVER_ERROR);
-        assert!(response.body().is_empty());
+        assert_eq!(response.body().as_bytes().unwrap(), "");
     }
 }

@@ -1,12 +1,19 @@
 //! The gRPC services of `outboard.plugin.v1` in front of an author's [`Plugin`].
 
+mod answer;
+mod chain;
 mod http;
 mod lifecycle;
+mod serve;
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use outboard_proto::frame::Settings;
 
 use crate::activation::Activation;
+use crate::go_plugin::Stop;
 use crate::host::Connection;
 use crate::plugin::Plugin;
 
@@ -30,23 +37,35 @@ pub(crate) struct Shared<P: Plugin> {
     pub(crate) about: About,
     pub(crate) plugin: P,
     pub(crate) connection: Connection,
-    activations: RwLock<HashMap<String, Arc<Activation<P::Instance>>>>,
+    /// Of each stream of frames.
+    pub(crate) settings: Settings,
+    pub(crate) stop: Stop,
+    /// Each request reads it.
+    pub(crate) activations: ArcSwap<Activations<P>>,
 }
 
+/// By id.
+pub(crate) type Activations<P> = HashMap<String, Arc<Activation<<P as Plugin>::Instance>>>;
+
 impl<P: Plugin> Shared<P> {
-    pub(crate) fn new(about: About, plugin: P, connection: Connection) -> Self {
-        Self { about, plugin, connection, activations: RwLock::default() }
-    }
-
     fn activation(&self, id: &str) -> Option<Arc<Activation<P::Instance>>> {
-        self.activations.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+        self.activations.load().get(id).cloned()
     }
 
-    fn insert(&self, id: String, activation: Arc<Activation<P::Instance>>) {
-        self.activations.write().unwrap_or_else(PoisonError::into_inner).insert(id, activation);
+    fn insert(&self, id: &str, activation: &Arc<Activation<P::Instance>>) {
+        self.activations.rcu(|activations| {
+            let mut activations = HashMap::clone(activations);
+            activations.insert(id.to_owned(), Arc::clone(activation));
+            activations
+        });
     }
 
     fn remove(&self, id: &str) -> Option<Arc<Activation<P::Instance>>> {
-        self.activations.write().unwrap_or_else(PoisonError::into_inner).remove(id)
+        let before = self.activations.rcu(|activations| {
+            let mut activations = HashMap::clone(activations);
+            activations.remove(id);
+            activations
+        });
+        before.get(id).cloned()
     }
 }

@@ -82,7 +82,7 @@ async fn start(mut server: Server, env: PluginEnv) -> Result<(), StartError> {
         check: PeerCheck::any(),
         allow_tcp: AddressRule::Loopback,
     });
-    let process = Process { version, broker, host_address: env.host_address };
+    let process = Process { version, broker, host_address: env.host_address, stop: stop.clone() };
     let health = health_reporter();
     health.0.set_service_status(HEALTH_NAME, tonic_health::ServingStatus::Serving).await;
     let routes = services(&process)

@@ -18,7 +18,7 @@ pub(super) const GRACE: Duration = Duration::from_secs(1);
 const LAST_MOMENT: Duration = Duration::from_millis(1800);
 
 #[derive(Clone)]
-pub(super) struct Stop {
+pub(crate) struct Stop {
     token: CancellationToken,
     asked: Arc<AtomicBool>,
     /// The system does not remove it when a process ends.
@@ -47,7 +47,7 @@ impl Stop {
         }
     }
 
-    pub(super) fn requested(&self) -> WaitForCancellationFutureOwned {
+    pub(crate) fn requested(&self) -> WaitForCancellationFutureOwned {
         self.token.clone().cancelled_owned()
     }
 }

@@ -45,7 +45,7 @@ impl<P: Plugin> Lifecycle for LifecycleService<P> {
             version: about.version,
             display_name: about.display_name,
             description: about.description,
-            capabilities: vec![Capability::HttpHandle.into()],
+            capabilities: vec![Capability::HttpHandle.into(), Capability::HttpServe.into()],
         }))
     }
 
@@ -122,7 +122,7 @@ impl<P: Plugin> LifecycleService<P> {
         let made = made.map_err(|_| Problem::new("", "init panicked; see the plugin's log"))?;
         activation.serve(made?);
         stage(&activation.host, &endpoints.into_staged()).await?;
-        self.0.insert(id, activation);
+        self.0.insert(&id, &activation);
         Ok(())
     }
 }

@@ -190,7 +190,8 @@ async fn a_plugin_tells_its_name_and_version_and_what_it_can() {
     let load = LoadRequest::default();
     let told = LifecycleClient::new(plugin.channel().await).load(load).await.unwrap().into_inner();
     assert_eq!((told.name.as_str(), told.version.as_str()), ("busy", "1.2.3"));
-    assert_eq!(told.capabilities, [i32::from(Capability::HttpHandle)]);
+    let both = [Capability::HttpHandle, Capability::HttpServe].map(i32::from);
+    assert_eq!(told.capabilities, both);
 }
 
 #[tokio::test]
