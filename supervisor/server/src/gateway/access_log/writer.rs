@@ -33,6 +33,8 @@ pub(super) struct Writer {
 
 /// What is to follow a batch.
 enum Next {
+    /// Nothing is left: lines may gather.
+    Pause,
     Batch,
     End,
 }
@@ -62,7 +64,8 @@ impl Writer {
         loop {
             match self.inbox.recv_timeout(COMPLAIN_EVERY) {
                 Ok(message) => match self.batch(message) {
-                    Next::Batch => std::thread::sleep(PAUSE),
+                    Next::Pause => std::thread::sleep(PAUSE),
+                    Next::Batch => {}
                     Next::End => break,
                 },
                 Err(RecvTimeoutError::Timeout) => {}
@@ -76,20 +79,29 @@ impl Writer {
 
     /// Takes what is there, and writes it.
     fn batch(&mut self, first: Message) -> Next {
-        let mut message = Some(first);
-        let mut closed = None;
-        while let Some(next) = message {
-            match next {
+        let mut message = first;
+        loop {
+            match message {
                 Message::Line(line) => self.add(&line),
                 Message::Reopen => self.reopen(),
-                Message::Close(done) => closed = Some(done),
+                Message::Close(done) => {
+                    self.write();
+                    // Tells who waits that all is written.
+                    drop(done);
+                    return Next::End;
+                }
             }
-            let is_enough = self.batch.len() >= BATCH || closed.is_some();
-            message = if is_enough { None } else { self.inbox.try_recv().ok() };
+            if self.batch.len() >= BATCH {
+                self.write();
+                return Next::Batch;
+            }
+            message = match self.inbox.try_recv() {
+                Ok(next) => next,
+                Err(_) => break,
+            };
         }
         self.write();
-        // Dropping it here tells who waits that all is written.
-        if closed.is_some() { Next::End } else { Next::Batch }
+        Next::Pause
     }
 
     fn add(&mut self, line: &Line) {

@@ -1,5 +1,4 @@
 use std::future::Future;
-use std::pin::pin;
 use std::sync::atomic::AtomicUsize;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -120,7 +119,7 @@ fn threads_never_exceed_the_places_and_nobody_is_forgotten() {
             scope.spawn(|| {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
                 let all = futures_util::future::join_all((0..EACH).map(one));
-                drop(pin!(runtime.unwrap().block_on(all)));
+                runtime.unwrap().block_on(all);
             });
         }
     });
