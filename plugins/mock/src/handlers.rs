@@ -54,7 +54,7 @@ pub(crate) async fn status(_: Arc<Instance>, request: Request) -> Result<Respons
     Ok(Response::new().status(status))
 }
 
-/// `GET slow?ms=`: answers after that time. It stops waiting when the client is gone.
+/// `GET slow?ms=`, `POST gate?ms=`: answers after that time. It stops waiting when the client is gone.
 pub(crate) async fn slow(_: Arc<Instance>, request: Request) -> Result<String, Failure> {
     let wait = Duration::from_millis(number(&request, "ms", 1000)?);
     if wait > SLOWEST {
@@ -153,12 +153,12 @@ fn refused(error: HostError) -> Failure {
     }
 }
 
-fn number(request: &Request, name: &str, default: u64) -> Result<u64, Failure> {
+pub(crate) fn number(request: &Request, name: &str, default: u64) -> Result<u64, Failure> {
     let Some(value) = request.query_value(name) else { return Ok(default) };
     value.parse().map_err(|_| bad_request(format!("{name} must be a whole number")))
 }
 
-fn bad_request(message: impl Into<String>) -> Failure {
+pub(crate) fn bad_request(message: impl Into<String>) -> Failure {
     Failure::new(StatusCode::BAD_REQUEST, message)
 }
 

@@ -1,9 +1,13 @@
 //! A plugin to copy from.
 //!
-//! It greets, echoes, and shows chains, filters, live endpoints and the way back to the host. What a
-//! plugin should not do stands apart, in `misbehave`.
+//! It greets, echoes, and shows chains, filters, live endpoints and the way back to the host (`handlers`),
+//! bodies in pieces (`bodies`), connections that stay (`connections`), and limits (`limited`). What a plugin
+//! should not do stands apart, in `misbehave`.
 
+mod bodies;
+mod connections;
 mod handlers;
+mod limited;
 mod misbehave;
 
 use std::collections::HashMap;
@@ -101,6 +105,21 @@ fn publish(endpoints: &mut Endpoints<Instance>) {
     endpoints.get("big", handlers::big);
     endpoints.get("info", handlers::info);
     endpoints.get("env", handlers::env);
+
+    endpoints.any("mirror", bodies::mirror);
+    endpoints.get("download", bodies::download);
+    endpoints.on(Endpoint::put("upload"), bodies::upload);
+    endpoints.post("upload", bodies::upload);
+    endpoints.get("trailers", bodies::trailers);
+    endpoints.get("break", bodies::broken);
+    endpoints.get("stall", bodies::stall);
+    endpoints.post("early", bodies::early);
+
+    endpoints.get("sse", connections::events);
+    endpoints.get("hints", connections::hints);
+    endpoints.get("ws", connections::socket);
+
+    limited::publish(endpoints);
 
     // A chain: the filter lets pass or refuses, the first step leaves a note, the second answers.
     endpoints.on(Endpoint::any("vault/*").filter(), handlers::only_with_token);
