@@ -22,7 +22,7 @@ use crate::gateway::access_log::AccessLog;
 use crate::gateway::bounds::Allowances;
 use crate::gateway::observe::Observer;
 use crate::gateway::quota::Quotas;
-use crate::gateway::{Gateway, Limits};
+use crate::gateway::{Gateway, Limits, Tls};
 use crate::metrics::{self, Metrics};
 use crate::plugin::snapshot::Routes;
 use crate::plugin::{Context, Plugins, import, plan};
@@ -52,6 +52,8 @@ struct App {
     limits: Arc<ArcSwap<Limits>>,
     quotas: Arc<Quotas>,
     observer: Observer,
+    /// The gateway's certificate and key, if it has any.
+    tls: Option<Arc<Tls>>,
     plugins: Plugins,
 }
 
@@ -77,7 +79,7 @@ pub async fn serve(start: Start, ready: Box<dyn Ready>) -> anyhow::Result<bool> 
     let Doors { gateway, control, metrics } = doors;
     let closing = CancellationToken::new();
     let drain = app.context.settings().policy.drain_timeout;
-    let (cut_off, served) = oneshot::channel();
+    let (cut_off, mut served) = oneshot::channel();
     let (limits, closed) = (app.limits.clone(), closing.clone().cancelled_owned());
     let routes = app.context.routes.clone();
     let _gateway = task::spawn("gateway", async move {
@@ -93,6 +95,9 @@ pub async fn serve(start: Start, ready: Box<dyn Ready>) -> anyhow::Result<bool> 
     tokio::select! {
         () = signals.wait(&app) => {}
         Ok(error) = start => return Err(error),
+        _ = &mut served => anyhow::bail!(
+            "the gateway has ended by itself, see the log above; this is a bug, please report it"
+        ),
     }
 
     tracing::info!("stopping: no new requests");
@@ -112,18 +117,21 @@ pub async fn serve(start: Start, ready: Box<dyn Ready>) -> anyhow::Result<bool> 
 async fn open(start: Start) -> anyhow::Result<(Arc<App>, Doors)> {
     let Start { config, load, launcher, environment } = start;
     let dirs = Dirs::open(&config.data_dir, &config.runtime_dir)?;
-    let gateway = Gateway::bind(settings::gateway(&config))?;
+    let tls = settings::tls(&config)?;
+    let gateway = Gateway::bind(settings::gateway(&config, tls.clone()))?;
     let address = gateway.address().context("the gateway's address")?;
     let control = Control::bind(&dirs.control_socket())?;
     let metrics = config.metrics.listen.map(metrics::Server::bind).transpose()?;
     let access_log = config.gateway.access_log.as_deref().map(AccessLog::open).transpose()?;
-    let observer = Observer::new(settings::workers(&config), access_log);
+    let observer = Observer::new(settings::workers(&config).get(), access_log);
     let quotas = Arc::new(Quotas::new(Allowances::of(&config)));
     let store = open_store(&config.database).await?;
     let imports = import::Store::open(dirs.store())?;
     let routes = Arc::new(Routes::default());
     let containment = containment(config.supervision.containment)?;
-    let external_url = config.external_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let external_url =
+        config.external_url.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
     let current = instances::current(&config, &external_url, &store, &environment).await?;
     let context = Context::new(launcher, containment, dirs, environment.clone(), routes, current);
     tracing::info!(%address, %containment, "supervisor listens");
@@ -135,6 +143,7 @@ async fn open(start: Start) -> anyhow::Result<(Arc<App>, Doors)> {
         limits: Arc::new(ArcSwap::from_pointee(settings::limits(&config))),
         quotas,
         observer,
+        tls,
         config: Mutex::new(config),
         external_url,
         load,
@@ -201,9 +210,10 @@ impl App {
         Ok(settled)
     }
 
-    /// A configuration with a mistake changes nothing.
+    /// A configuration with a mistake changes nothing, and neither does a certificate or a key with one.
     async fn reload(self: Arc<Self>) {
         self.reopen_access_log();
+        self.reload_tls();
         if let Err(error) = self.try_reload().await {
             tracing::error!("not reloaded, the old configuration stays: {error:#}");
         }
@@ -221,6 +231,15 @@ impl App {
         let Some(log) = self.observer.access_log() else { return };
         if !tokio::task::block_in_place(|| log.close(ACCESS_LOG_PATIENCE)) {
             tracing::warn!("the end of the access log is missing, since its disk is too slow");
+        }
+    }
+
+    /// Apart from the rest: a certificate must not grow old because of a mistake elsewhere.
+    fn reload_tls(&self) {
+        let Some(tls) = &self.tls else { return };
+        match tokio::task::block_in_place(|| tls.reload()) {
+            Ok(()) => tracing::info!("read the gateway's certificate and key again"),
+            Err(error) => tracing::error!("the old certificate and key stay: {error}"),
         }
     }
 

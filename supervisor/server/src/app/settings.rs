@@ -1,15 +1,16 @@
 //! The parts of the configuration, in the form in which each part of the supervisor wants its own.
 
-use std::num::NonZero;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use outboard_core::config::Config;
 use outboard_core::lifecycle::Policy;
 
 use crate::callback::Site;
-use crate::gateway;
+use crate::gateway::{self, Tls, TlsError};
 use crate::plugin::Settings;
 
-pub(super) fn gateway(config: &Config) -> gateway::Settings {
+pub(super) fn gateway(config: &Config, tls: Option<Arc<Tls>>) -> gateway::Settings {
     let gateway = &config.gateway;
     gateway::Settings {
         listen: gateway.listen,
@@ -17,13 +18,22 @@ pub(super) fn gateway(config: &Config) -> gateway::Settings {
         max_header_bytes: bytes(gateway.max_header_bytes.as_u64()),
         max_headers: count(gateway.max_headers),
         max_connections: count(gateway.max_connections),
+        workers: workers(config),
+        tls,
     }
 }
 
-/// How many threads answer requests.
-pub(super) fn workers(config: &Config) -> usize {
-    let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
-    config.gateway.workers.map_or_else(cores, count)
+/// The gateway's certificate and key, if it has any.
+pub(super) fn tls(config: &Config) -> Result<Option<Arc<Tls>>, TlsError> {
+    let files = config.gateway.tls.clone();
+    let files = files.map(|tls| gateway::Files { certificate: tls.certificate, key: tls.key });
+    Ok(files.map(Tls::open).transpose()?.map(Arc::new))
+}
+
+/// How many threads answer requests: by default one for each core that this process may run on.
+pub(super) fn workers(config: &Config) -> NonZeroUsize {
+    let configured = config.gateway.workers.and_then(|workers| NonZeroUsize::new(count(workers)));
+    configured.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN)
 }
 
 pub(super) fn limits(config: &Config) -> gateway::Limits {

@@ -26,7 +26,6 @@ pub(super) struct Door {
     /// Which worker this is, from 0.
     #[expect(dead_code, reason = "the framed path comes next")]
     pub worker: usize,
-    #[expect(dead_code, reason = "the framed path comes next")]
     pub tasks: Tasks,
     pub prefix: String,
     pub routes: Arc<Routes>,

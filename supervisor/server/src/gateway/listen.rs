@@ -1,80 +1,70 @@
-//! Connections: taken in up to a bound, kept, and let go in order.
+//! The listening sockets: one for each worker, all at one address, among which the kernel spreads clients.
 
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use http::{Request, Response};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use tokio::net::TcpStream;
 
-use super::body::{Body, Room};
-use super::connection::Peer;
-use super::handle::Door;
-use super::wire::{self, Wire};
-use super::worker::Tasks;
-use super::{Gateway, Limits, Settings};
-use crate::plugin::snapshot::Routes;
-
+/// How many clients may wait to be accepted. The kernel cuts it to `net.core.somaxconn`.
+const BACKLOG: i32 = 4096;
+/// When to ask a client of which nothing is heard whether it is still there, and when to give it up: a machine
+/// that was switched off never says so.
+const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
+    .with_time(Duration::from_mins(1))
+    .with_interval(Duration::from_secs(15))
+    .with_retries(4);
+/// How often a port is chosen anew when somebody else takes the one that was found free.
+const ATTEMPTS: usize = 8;
 /// Pause after accepting failed for want of file descriptors or memory, which only time mends.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-pub(super) async fn serve(
-    gateway: Gateway,
-    routes: Arc<Routes>,
-    limits: Arc<ArcSwap<Limits>>,
-    shutdown: impl Future<Output = ()>,
-    drain: Duration,
-) -> usize {
-    let Gateway { listener, settings, head_timeout, body_memory } = gateway;
-    let places = Arc::new(Semaphore::new(settings.max_connections));
-    let bodies = Room::new(body_memory);
-    let prefix = settings.prefix.clone();
-    let tasks = Tasks::default();
-    let door = Arc::new(Door { worker: 0, tasks, prefix, routes, limits, bodies });
-    let server =
-        Server { http: http(&settings, head_timeout), door, closing: CancellationToken::new() };
-    let mut connections = JoinSet::new();
-    let mut shutdown = std::pin::pin!(shutdown);
+/// Takes `address` with that many sockets.
+pub(super) fn bind(
+    address: SocketAddr,
+    count: NonZeroUsize,
+) -> Result<Vec<TcpListener>, BindError> {
+    let mut attempts = if address.port() == 0 { ATTEMPTS } else { 1 };
     loop {
-        tokio::select! {
-            biased;
-            () = &mut shutdown => break,
-            Some(ended) = connections.join_next() => report(ended),
-            (place, stream, peer) = accept(&listener, &places) => {
-                connections.spawn(server.clone().connection(stream, peer, place));
-            }
+        attempts -= 1;
+        match try_bind(address, count) {
+            Ok(listeners) => return Ok(listeners),
+            Err(error) if attempts > 0 && error.kind() == io::ErrorKind::AddrInUse => {}
+            Err(error) => return Err(BindError { address, error }),
         }
     }
-    drop(listener);
-    server.closing.cancel();
-    let drained = async {
-        while let Some(ended) = connections.join_next().await {
-            report(ended);
-        }
-    };
-    // On time-out the rest is aborted when the set is dropped.
-    let _ = tokio::time::timeout(drain, drained).await;
-    connections.len()
 }
 
-/// Waits for a free place first, so that clients beyond the bound wait in the kernel's queue.
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> (OwnedSemaphorePermit, TcpStream, SocketAddr) {
-    let place = places.clone().acquire_owned().await.expect("the semaphore is never closed");
+/// Sockets that share a port share it also with those of another process, so it is seen to first that nobody
+/// listens there, which is what a socket that shares nothing tells.
+fn try_bind(address: SocketAddr, count: NonZeroUsize) -> io::Result<Vec<TcpListener>> {
+    let alone = listener(address, false)?;
+    let address = alone.local_addr()?;
+    drop(alone);
+    (0..count.get()).map(|_| listener(address, true)).collect()
+}
+
+fn listener(address: SocketAddr, is_shared: bool) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // Else a restart would have to wait for the old connections' TIME_WAIT.
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(is_shared)?;
+    socket.set_nonblocking(true)?;
+    // What is accepted inherits both. A reply is written whole, so waiting for more would only delay it.
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(&KEEPALIVE)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// The next client.
+pub(super) async fn accept(listener: &tokio::net::TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => return (place, stream, peer),
+            Ok(accepted) => return accepted,
             Err(error) if is_about_one_client(&error) => {}
             Err(error) => {
                 tracing::error!(%error, "the gateway cannot accept connections; raise the limit of open files (ulimit -n) or lower gateway.max_connections");
@@ -89,95 +79,67 @@ fn is_about_one_client(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
 }
 
-fn report(ended: Result<(), tokio::task::JoinError>) {
-    if let Err(error) = ended
-        && error.is_panic()
-    {
-        tracing::error!("answering a client's requests panicked; this is a bug, please report it");
-    }
-}
-
-/// Never `pipeline_flush`: it lets replies pile up for a client that does not read.
-fn http(settings: &Settings, head_timeout: Duration) -> http1::Builder {
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(head_timeout)
-        .max_header_size(settings.max_header_bytes)
-        .max_buf_size(settings.max_header_bytes.max(64 << 10));
-    if settings.max_headers != DEFAULT_MAX_HEADERS {
-        http.max_headers(settings.max_headers);
-    }
-    http
-}
-
-/// Hyper's own number, which it keeps on the stack; any other costs an allocation for each request.
-const DEFAULT_MAX_HEADERS: usize = 100;
-
-#[derive(Clone)]
-struct Server {
-    http: http1::Builder,
-    door: Arc<Door>,
-    closing: CancellationToken,
-}
-
-impl Server {
-    async fn connection(self, stream: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit) {
-        // A reply is written whole; waiting for more to send would only delay it.
-        let _ = stream.set_nodelay(true);
-        let stream = Arc::new(stream);
-        let peer = Peer::new(peer.ip(), false, place);
-        let is_half_read = self.speak(&stream, &peer).await;
-        if is_half_read {
-            // Hyper only closes here. Best effort: the buffer of a client that sent half a head is empty.
-            let _ = stream.try_write(REQUEST_TIMEOUT);
-        }
-        if !self.closing.is_cancelled() {
-            wire::linger(&stream).await;
-        }
-    }
-
-    /// Speaks HTTP until either side ends it. True if it ended because half a request head came and no more.
-    async fn speak(&self, stream: &Arc<TcpStream>, peer: &Peer) -> bool {
-        let service = service_fn(|request| self.answer(request, peer.clone(), stream));
-        let io = TokioIo::new(Wire::new(stream.clone()));
-        let mut connection = self.http.serve_connection(io, service);
-        let ended = tokio::select! {
-            ended = &mut connection => ended,
-            () = self.closing.cancelled() => {
-                std::pin::Pin::new(&mut connection).graceful_shutdown();
-                (&mut connection).await
-            }
-        };
-        let is_timeout = ended.as_ref().is_err_and(hyper::Error::is_timeout);
-        if let Err(error) = ended {
-            tracing::debug!(peer = %peer.address, %error, "a connection ended early");
-        }
-        is_timeout && !connection.into_parts().read_buf.is_empty()
-    }
-
-    /// A service that never fails, except by ending: when the client has gone there is nobody to answer.
-    async fn answer(
-        &self,
-        request: Request<Incoming>,
-        peer: Peer,
-        stream: &TcpStream,
-    ) -> Result<Response<Body>, Gone> {
-        tokio::select! {
-            biased;
-            reply = self.door.answer(request, peer) => Ok(reply),
-            () = wire::gone(stream) => Err(Gone),
-        }
-    }
-}
-
-/// The client left before its answer was ready.
+/// The address could not be taken.
 #[derive(Debug, thiserror::Error)]
-#[error("the client has gone")]
-struct Gone;
+#[error("gateway.listen \"{address}\": {}", advice(error, address.port()))]
+pub struct BindError {
+    address: SocketAddr,
+    #[source]
+    error: io::Error,
+}
 
-const REQUEST_TIMEOUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\n\
-    content-type: application/json\r\n\
-    content-length: 81\r\n\
-    connection: close\r\n\
-    \r\n\
-    {\"error\":\"request timeout\",\"message\":\"the request's head did not arrive in time\"}";
+/// What to do when an address could not be taken.
+pub(crate) fn advice(error: &io::Error, port: u16) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => format!(
+            "the address is in use; stop what listens there (`ss -ltnp 'sport = :{port}'` names it) or choose \
+             another port"
+        ),
+        io::ErrorKind::PermissionDenied => {
+            "permission denied; use a port above 1023 or grant CAP_NET_BIND_SERVICE".to_owned()
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "no interface of this machine has the address; use one that `ip address` shows, or 0.0.0.0 for all"
+                .to_owned()
+        }
+        _ => format!("{error}; choose another address"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(number: usize) -> NonZeroUsize {
+        NonZeroUsize::new(number).unwrap()
+    }
+
+    const ANY: &str = "127.0.0.1:0";
+
+    #[test]
+    fn all_sockets_have_one_port() {
+        let listeners = bind(ANY.parse().unwrap(), count(4)).unwrap();
+        let address = listeners[0].local_addr().unwrap();
+        assert!(address.port() != 0 && listeners.len() == 4);
+        assert!(listeners.iter().all(|listener| listener.local_addr().unwrap() == address));
+    }
+
+    #[test]
+    fn a_port_that_others_would_share_is_not_taken() {
+        let taken = listener(ANY.parse().unwrap(), true).unwrap();
+        let error = bind(taken.local_addr().unwrap(), count(2)).unwrap_err();
+        assert_eq!(error.error.kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[tokio::test]
+    async fn what_is_accepted_neither_waits_for_more_to_send_nor_forgets_to_ask() {
+        let listeners = bind(ANY.parse().unwrap(), count(1)).unwrap();
+        let listener = listeners.into_iter().next().unwrap();
+        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = accept(&listener).await;
+        let stream = socket2::SockRef::from(&stream);
+        assert!(stream.tcp_nodelay().unwrap() && stream.keepalive().unwrap());
+        assert_eq!(stream.tcp_keepalive_time().unwrap(), Duration::from_mins(1));
+    }
+}

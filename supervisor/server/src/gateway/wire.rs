@@ -1,36 +1,119 @@
 //! A client's connection, below HTTP: what hyper does not see.
 //!
-//! Hyper notices that a client has gone only while it reads, and it does not read while a pipelined request
-//! waits in its buffer; it waits without end for a client that does not take its response; and it closes
-//! a connection at once after a refusal, which makes the kernel throw the refusal away if the client was
-//! still sending. The stream is shared with whoever answers a request so that all three can be mended.
+//! Hyper waits without end for a client that does not take its response, and it closes a connection at once
+//! after a refusal, which makes the kernel throw the refusal away if the client was still sending. It can't
+//! send a response before the response either. And it notices that a client has gone only while it reads,
+//! which it does not do while a pipelined request waits in its buffer, or while nobody takes the body of one.
+//! So the socket is shared with whoever serves the connection, and hyper gets it wrapped up.
 
 use std::io;
-use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use nix::poll::{PollFd, PollFlags, PollTimeout};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
-/// How long a client may take over so much of a response, so that one which takes a byte now and then does
-/// not keep its place for ever.
-const STALL: Duration = Duration::from_secs(30);
+use super::connection::Line;
+use super::sniff::Opening;
+
+/// What a client must take in the time for it, so that one which takes a byte now and then does not keep its
+/// place for ever.
 const STALL_BYTES: usize = 64 << 10;
-/// How often it is looked whether the client is still there.
-const WATCH: Duration = Duration::from_millis(500);
 /// How long, and how much, is still read from a client that was refused while it was sending.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 16 << 20;
 
-/// The half that hyper holds.
+/// A socket that others may look at while one reads and writes.
+#[derive(Debug, Clone)]
+pub(super) struct Socket(pub(super) Arc<TcpStream>);
+
+impl Socket {
+    fn poll_write_with(
+        &self,
+        cx: &mut Context<'_>,
+        write: impl Fn(&TcpStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.0.poll_write_ready(cx))?;
+            match write(&self.0) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => return Poll::Ready(written),
+            }
+        }
+    }
+
+    /// Reads once. A read that leaves room has emptied the socket, which tokio is told as if there had been
+    /// nothing: so the next one does not ask the kernel in vain. Nothing is lost by it, since tokio forgets
+    /// neither what came meanwhile nor the end.
+    fn try_read(&self, buffer: &mut ReadBuf<'_>) -> io::Result<()> {
+        let mut is_short = false;
+        let read = self.0.try_io(Interest::READABLE, || {
+            let room = buffer.remaining();
+            let read = self.0.try_read_buf(buffer)?;
+            is_short = 0 < read && read < room;
+            if is_short { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        });
+        if is_short { Ok(()) } else { read }
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.0.poll_read_ready(cx))?;
+            match self.try_read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                read => return Poll::Ready(read),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_with(cx, |stream| stream.try_write(bytes))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_with(cx, |stream| stream.try_write_vectored(slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    /// A socket keeps nothing back.
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(socket2::SockRef::from(&*self.0).shutdown(std::net::Shutdown::Write))
+    }
+}
+
+/// What hyper holds: a socket, or TLS on one.
 #[derive(Debug)]
-pub(super) struct Wire {
-    stream: Arc<TcpStream>,
+pub(super) struct Wire<S> {
+    stream: S,
+    /// What was read before hyper came.
+    opening: Opening,
+    line: Arc<Line>,
     stall: Duration,
     /// Runs from when the client is behind.
     stalled: Option<Pin<Box<Sleep>>>,
@@ -38,32 +121,22 @@ pub(super) struct Wire {
     taken: usize,
 }
 
-impl Wire {
-    pub(super) fn new(stream: Arc<TcpStream>) -> Self {
-        Self { stream, stall: STALL, stalled: None, taken: 0 }
+impl<S> Wire<S> {
+    pub(super) fn new(stream: S, opening: Opening, line: Arc<Line>, stall: Duration) -> Self {
+        Self { stream, opening, line, stall, stalled: None, taken: 0 }
     }
 
-    fn poll_write_with(
+    /// Passes on what became of an attempt to write, unless the client is behind for too long.
+    fn watched<T>(
         &mut self,
         cx: &mut Context<'_>,
-        write: impl Fn(&TcpStream) -> io::Result<usize>,
-    ) -> Poll<io::Result<usize>> {
-        loop {
-            match self.stream.poll_write_ready(cx) {
-                Poll::Ready(ready) => ready?,
-                Poll::Pending => {
-                    ready!(self.poll_stalled(cx));
-                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-                }
-            }
-            match write(&self.stream) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                written => {
-                    self.took(*written.as_ref().unwrap_or(&0));
-                    return Poll::Ready(written);
-                }
-            }
+        attempt: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if attempt.is_pending() {
+            ready!(self.poll_stalled(cx));
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
+        attempt
     }
 
     fn took(&mut self, bytes: usize) {
@@ -87,29 +160,65 @@ impl Wire {
     }
 }
 
-impl AsyncRead for Wire {
+impl<S: AsyncWrite + Unpin> Wire<S> {
+    /// Writes what must come before anything of hyper's.
+    fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.line.has_ahead() {
+            return Poll::Ready(Ok(()));
+        }
+        let line = self.line.clone();
+        let mut ahead = line.ahead();
+        while !ahead.is_empty() {
+            let attempt = Pin::new(&mut self.stream).poll_write(cx, &ahead);
+            let written = ready!(self.watched(cx, attempt))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            ahead.drain(..written);
+        }
+        line.is_caught_up();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_write_with(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_ahead(cx))?;
+        self.line.is_written_to();
+        let attempt = write(Pin::new(&mut self.stream), cx);
+        let written = ready!(self.watched(cx, attempt))?;
+        self.took(written);
+        Poll::Ready(Ok(written))
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        mut buffer: &mut ReadBuf<'_>,
+        buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        loop {
-            ready!(self.stream.poll_read_ready(cx))?;
-            match self.stream.try_read_buf(&mut buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                read => return Poll::Ready(read.map(drop)),
-            }
+        let me = self.get_mut();
+        if !me.opening.give(buffer) {
+            return Pin::new(&mut me.stream).poll_read(cx, buffer);
+        }
+        // Most of the time the rest of the first request has come, too.
+        match Pin::new(&mut me.stream).poll_read(cx, buffer) {
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(())),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
         }
     }
 }
 
-impl AsyncWrite for Wire {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.get_mut().poll_write_with(cx, |stream| stream.try_write(bytes))
+        self.get_mut().poll_write_with(cx, |stream, cx| stream.poll_write(cx, bytes))
     }
 
     fn poll_write_vectored(
@@ -117,44 +226,43 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.get_mut().poll_write_with(cx, |stream| stream.try_write_vectored(slices))
+        self.get_mut().poll_write_with(cx, |stream, cx| stream.poll_write_vectored(cx, slices))
     }
 
     fn is_write_vectored(&self) -> bool {
-        true
+        self.stream.is_write_vectored()
     }
 
-    /// A socket keeps nothing back; but that hyper asks means that it has nothing left to write either.
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().caught_up();
+    /// That hyper asks means that it has nothing left to write.
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let me = self.get_mut();
+        ready!(me.poll_ahead(cx))?;
+        let attempt = Pin::new(&mut me.stream).poll_flush(cx);
+        ready!(me.watched(cx, attempt))?;
+        me.caught_up();
+        me.line.is_flushed();
         Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(socket2::SockRef::from(&*self.stream).shutdown(std::net::Shutdown::Write))
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let me = self.get_mut();
+        let attempt = Pin::new(&mut me.stream).poll_shutdown(cx);
+        me.watched(cx, attempt)
     }
 }
 
-/// Waits until the client has closed or reset its side. Never looks at what the client sent, so it sees the
-/// end behind a pipelined request too, and costs nothing in the first half second.
+/// Waits until the client has closed or reset its side. It looks at nothing that the client sent, so it sees
+/// the end behind a pipelined request and behind a body that nobody takes, with TLS and without; and it costs
+/// no timer.
 pub(super) async fn gone(stream: &TcpStream) {
-    loop {
-        tokio::time::sleep(WATCH).await;
-        if is_gone(stream) {
-            return;
-        }
-    }
-}
-
-fn is_gone(stream: &TcpStream) -> bool {
-    // Hang-up and error are told unasked; nix has no name for the client's own close.
-    let asked = PollFlags::from_bits_retain(nix::libc::POLLRDHUP);
-    nix::poll::poll(&mut [PollFd::new(stream.as_fd(), asked)], PollTimeout::ZERO)
-        .is_ok_and(|count| count > 0)
+    // Who waits for urgent data is told the end, too; and no urgent data, since tokio does not ask the kernel
+    // for it. An error means that the worker ends, and the connection with it.
+    drop(stream.ready(Interest::PRIORITY).await);
 }
 
 /// Ends a connection whose client may still be sending: says that nothing more will come, then reads and
-/// forgets, bounded in time and bytes, so that the last response is not lost to a reset.
+/// forgets, bounded in time and bytes, so that the last response is not lost to a reset. With TLS as well,
+/// since what is read need not be understood.
 pub(super) async fn linger(stream: &TcpStream) {
     // It fails where the client has gone already, which the first read tells as well.
     let _ = socket2::SockRef::from(stream).shutdown(std::net::Shutdown::Write);
@@ -176,67 +284,4 @@ pub(super) async fn linger(stream: &TcpStream) {
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-    use super::*;
-
-    const SHORT: Duration = Duration::from_millis(100);
-
-    async fn pair(stall: Duration) -> (Wire, TcpStream) {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (server, _) = listener.accept().await.unwrap();
-        let wire = Wire { stall, ..Wire::new(Arc::new(server)) };
-        (wire, client)
-    }
-
-    #[tokio::test]
-    async fn a_client_that_takes_nothing_loses_its_connection() {
-        let (mut wire, _client) = pair(SHORT).await;
-        let error = wire.write_all(&vec![0; 64 << 20]).await.unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-    }
-
-    #[tokio::test]
-    async fn a_client_that_takes_a_little_now_and_then_loses_it_too() {
-        let (mut wire, mut client) = pair(SHORT).await;
-        let trickle = async {
-            let mut pause = tokio::time::interval(Duration::from_millis(10));
-            let mut byte = [0; 16];
-            while client.read_exact(&mut byte).await.is_ok() {
-                pause.tick().await;
-            }
-        };
-        let body = vec![0; 64 << 20];
-        tokio::select! {
-            written = wire.write_all(&body) => assert!(written.is_err()),
-            () = trickle => panic!("the server never closes by itself"),
-        }
-    }
-
-    #[tokio::test]
-    async fn a_client_that_takes_its_time_but_takes_it_gets_everything() {
-        let (mut wire, mut client) = pair(Duration::from_secs(5)).await;
-        let reader = async {
-            let mut pause = tokio::time::interval(Duration::from_millis(5));
-            let (mut piece, mut read) = (vec![0; 256 << 10], 0);
-            while read < 16 << 20 {
-                read += client.read(&mut piece).await.unwrap();
-                pause.tick().await;
-            }
-        };
-        let body = vec![0; 16 << 20];
-        let (written, ()) = tokio::join!(wire.write_all(&body), reader);
-        written.unwrap();
-    }
-
-    #[tokio::test]
-    async fn the_end_of_a_client_shows_behind_what_it_sent() {
-        let (wire, mut client) = pair(SHORT).await;
-        client.write_all(b"unread").await.unwrap();
-        assert!(!is_gone(&wire.stream));
-        drop(client);
-        tokio::time::timeout(Duration::from_secs(5), gone(&wire.stream)).await.unwrap();
-    }
-}
+mod tests;

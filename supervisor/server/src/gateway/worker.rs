@@ -1,9 +1,31 @@
-//! A worker: what one thread of the gateway owns.
+//! Workers: threads that share an address and the bounds of the gateway, and nothing else.
+//!
+//! Each has a runtime of its own, a listening socket of its own, and all the tasks that serve its clients. So a
+//! request never changes threads, and what a worker makes for itself (its [`Door`], its streams to plugins) is
+//! never waited for by another.
 
 use std::future::Future;
+use std::net::TcpListener;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use std::{io, thread};
 
+use arc_swap::ArcSwap;
+use futures_util::future::FutureExt as _;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use super::body::Room;
+use super::connection::Line;
+use super::handle::Door;
+use super::listen;
+use super::serve::{Patience, Server};
+use super::{Gateway, Limits, Settings};
+use crate::plugin::snapshot::Routes;
 
 /// The tasks of a worker. They end at the latest when the worker does.
 #[derive(Debug, Clone, Default)]
@@ -12,22 +34,187 @@ pub(super) struct Tasks {
     closing: CancellationToken,
 }
 
-#[expect(dead_code, reason = "the framed path comes next")]
 impl Tasks {
-    /// Runs a part of a request or a tunnel. A shutdown waits for it as long as it waits for requests, and then
-    /// drops it.
+    /// Runs a connection, a part of a request or a tunnel. A shutdown waits for it as long as it waits for
+    /// requests, and then drops it.
     pub(super) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
-        drop(self.waited_for.spawn(future));
+        drop(self.waited_for.spawn(reported(future)));
     }
 
     /// Runs what serves many requests and ends with the worker, such as a stream to a plugin. A shutdown does not
     /// wait for it, and drops it when the last request has ended.
+    #[expect(dead_code, reason = "the framed path comes next")]
     pub(super) fn spawn_background(&self, future: impl Future<Output = ()> + Send + 'static) {
-        drop(tokio::spawn(future));
+        let _ = self;
+        drop(tokio::spawn(reported(future)));
     }
 
-    /// Cancelled when the gateway shuts down: the time for tunnels to say goodbye.
+    /// Cancelled when the gateway shuts down: the time for connections and tunnels to say goodbye.
     pub(super) fn closing(&self) -> &CancellationToken {
         &self.closing
+    }
+}
+
+/// A panic ends only the task that it is in.
+async fn reported(future: impl Future<Output = ()>) {
+    if AssertUnwindSafe(future).catch_unwind().await.is_err() {
+        tracing::error!("answering a client's requests panicked; this is a bug, please report it");
+    }
+}
+
+/// What all workers have in common.
+#[derive(Clone)]
+struct Common {
+    settings: Settings,
+    patience: Patience,
+    routes: Arc<Routes>,
+    limits: Arc<ArcSwap<Limits>>,
+    bodies: Room,
+    /// Of all clients together, so that one worker does not turn away whom another has room for.
+    places: Arc<Semaphore>,
+    drain: Duration,
+    end: End,
+}
+
+/// The steps of the end, each for all workers before the next.
+#[derive(Clone, Default)]
+struct End {
+    /// Accept no more clients.
+    stopping: CancellationToken,
+    /// Let the clients go.
+    closing: CancellationToken,
+    /// Nobody waits any longer: end at once.
+    abandoned: CancellationToken,
+}
+
+/// Runs all workers until `shutdown`, and gives back how many connections were cut off in the end.
+pub(super) async fn serve(
+    gateway: Gateway,
+    routes: Arc<Routes>,
+    limits: Arc<ArcSwap<Limits>>,
+    shutdown: impl Future<Output = ()>,
+    drain: Duration,
+) -> usize {
+    let Gateway { listeners, settings, patience, body_memory } = gateway;
+    let places = Arc::new(Semaphore::new(settings.max_connections));
+    let bodies = Room::new(body_memory);
+    let end = End::default();
+    let common = Common { settings, patience, routes, limits, bodies, places, drain, end };
+    let End { stopping, closing, abandoned } = common.end.clone();
+    let _abandoned = abandoned.drop_guard();
+    let (accepting, mut accepted) = mpsc::channel(1);
+    let workers = listeners.into_iter().enumerate().map(|(index, listener)| {
+        Worker { index, listener, accepting: accepting.clone(), common: common.clone() }.start()
+    });
+    let mut workers: FuturesUnordered<_> = workers.collect();
+    drop(accepting);
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            ended = workers.next() => match ended {
+                // It told why. The others go on, and the kernel sends them its share of clients.
+                Some(_) => {}
+                None => return 0,
+            },
+        }
+    }
+    stopping.cancel();
+    // Nobody is let go while another could still be accepted: a client that comes back must find the door shut.
+    let _: Option<()> = accepted.recv().await;
+    closing.cancel();
+    workers.map(|cut_off| cut_off.unwrap_or(0)).fold(0, |all, one| async move { all + one }).await
+}
+
+struct Worker {
+    index: usize,
+    listener: TcpListener,
+    /// Nothing is ever sent: it is dropped when no more clients are accepted.
+    accepting: mpsc::Sender<()>,
+    common: Common,
+}
+
+impl Worker {
+    /// Tells how many connections it cut off, when nothing of it is left.
+    fn start(self) -> oneshot::Receiver<usize> {
+        let (tell, told) = oneshot::channel();
+        let index = self.index;
+        let thread = thread::Builder::new().name(format!("gateway-{index}"));
+        let started = thread.spawn(move || {
+            // Inside the thread, so that all that a worker has is gone before its end is told.
+            match std::panic::catch_unwind(AssertUnwindSafe(|| self.run())) {
+                Ok(Ok(cut_off)) => drop(tell.send(cut_off)),
+                Ok(Err(error)) => {
+                    tracing::error!(worker = index, %error, "a worker of the gateway could not start");
+                }
+                Err(_) => tracing::error!(
+                    worker = index,
+                    "a worker of the gateway panicked, and its clients are cut off; this is a bug, please report it"
+                ),
+            }
+        });
+        if let Err(error) = started {
+            tracing::error!(worker = index, %error, "a thread of the gateway could not be started");
+        }
+        told
+    }
+
+    fn run(self) -> io::Result<usize> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let abandoned = self.common.end.abandoned.clone();
+        runtime.block_on(async {
+            tokio::select! {
+                biased;
+                cut_off = self.serve() => cut_off,
+                () = abandoned.cancelled() => Ok(0),
+            }
+        })
+        // What is left is dropped with the runtime.
+    }
+
+    async fn serve(self) -> io::Result<usize> {
+        let Self { index, listener, accepting, common } = self;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let End { stopping, closing, .. } = common.end.clone();
+        let tasks = Tasks { waited_for: TaskTracker::new(), closing: closing.child_token() };
+        let open = Arc::new(AtomicUsize::new(0));
+        let drain = common.drain;
+        let places = common.places.clone();
+        let server = Arc::new(common.server(index, tasks.clone()));
+        let next = async || {
+            let (stream, peer) = listen::accept(&listener).await;
+            // One client more than there are places waits here instead of in the kernel's queue: a worker that
+            // first took a place and then waited for a client would keep it from the others.
+            (place(&places).await, stream, peer)
+        };
+        loop {
+            tokio::select! {
+                biased;
+                () = stopping.cancelled() => break,
+                (place, stream, peer) = next() => {
+                    let line = Line::new(place, open.clone());
+                    tasks.spawn(server.clone().connection(stream, peer.ip(), line));
+                }
+            }
+        }
+        drop((listener, accepting));
+        closing.cancelled().await;
+        tasks.waited_for.close();
+        let _ = tokio::time::timeout(drain, tasks.waited_for.wait()).await;
+        Ok(open.load(Ordering::Relaxed))
+    }
+}
+
+async fn place(places: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+    places.clone().acquire_owned().await.expect("the semaphore is never closed")
+}
+
+impl Common {
+    fn server(self, worker: usize, tasks: Tasks) -> Server {
+        let Self { settings, patience, routes, limits, bodies, .. } = self;
+        let prefix = settings.prefix.clone();
+        let door = Door { worker, tasks, prefix, routes, limits, bodies };
+        Server::new(&settings, patience, door)
     }
 }

@@ -1,5 +1,6 @@
 //! Connections that come, go, and stay too long.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -167,6 +168,8 @@ async fn an_address_that_cannot_be_taken_says_what_to_do() {
         max_header_bytes: 64 << 10,
         max_headers: 100,
         max_connections: 10,
+        workers: NonZeroUsize::new(3).unwrap(),
+        tls: None,
     };
     let taken = Gateway::bind(settings("127.0.0.1:0")).unwrap();
     let address = taken.address().unwrap();

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -88,6 +89,7 @@ pub(crate) struct Setup {
     pub(crate) settings: Settings,
     pub(crate) limits: Limits,
     pub(crate) head_timeout: Duration,
+    pub(crate) stall_timeout: Duration,
     pub(crate) drain: Duration,
     pub(crate) body_memory: usize,
 }
@@ -104,6 +106,8 @@ impl Setup {
                 max_header_bytes: 64 << 10,
                 max_headers: 100,
                 max_connections: 100,
+                workers: NonZeroUsize::new(2).unwrap(),
+                tls: None,
             },
             limits: Limits {
                 max_body_bytes: 3 << 20,
@@ -111,6 +115,7 @@ impl Setup {
                 trusted_proxies: Vec::new(),
             },
             head_timeout: Duration::from_secs(20),
+            stall_timeout: Duration::from_secs(20),
             drain: Duration::from_secs(20),
             body_memory: 64 << 20,
         }
@@ -138,8 +143,10 @@ impl Setup {
         routes.publish(activation.clone(), endpoints.table());
 
         let gateway = Gateway::bind(self.settings).unwrap();
-        let gateway =
-            gateway.with_head_timeout(self.head_timeout).with_body_memory(self.body_memory);
+        let gateway = gateway
+            .with_head_timeout(self.head_timeout)
+            .with_stall_timeout(self.stall_timeout)
+            .with_body_memory(self.body_memory);
         let address = gateway.address().unwrap();
         let limits = Arc::new(ArcSwap::from_pointee(self.limits));
         let (closing, closed) = oneshot::channel::<()>();
