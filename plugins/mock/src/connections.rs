@@ -17,12 +17,12 @@ use crate::handlers::{bad_request, number};
 /// A message is held in memory until it is whole.
 const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
 
-/// `GET sse?count=&ms=`: that many events, with that time before each.
+/// `GET sse?count=&ms=`: that many events, with that time before each but the first.
 pub(crate) async fn events(_: Arc<Instance>, request: Request) -> Result<Response, Failure> {
     let count = number(&request, "count", 10)?;
     let pause = Duration::from_millis(number(&request, "ms", 100)?);
     let events = stream::iter(0..count).then(move |number| async move {
-        tokio::time::sleep(pause).await;
+        tokio::time::sleep(if number == 0 { Duration::ZERO } else { pause }).await;
         Ok::<_, Infallible>(sse::Event::data(format!("event {number}")).id(number))
     });
     Ok(Response::sse(events))
