@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
 mod environment;
+mod frames;
 mod host;
 mod life;
 mod outboard;

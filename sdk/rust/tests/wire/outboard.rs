@@ -115,12 +115,23 @@ impl Fixture {
         fixture
     }
 
+    /// The same for a start with variables of its own.
+    pub(crate) async fn of(start: Start) -> Self {
+        let fixture = Self::run(start, Callbacks::default()).await;
+        assert_eq!(fixture.init("a-1", "").await, []);
+        fixture
+    }
+
     async fn start_with(example: &str, callbacks: Callbacks) -> Self {
+        Self::run(Start::example(example), callbacks).await
+    }
+
+    async fn run(start: Start, callbacks: Callbacks) -> Self {
         let dir = TempDir::new().unwrap();
         let listener = Listener::bind_unix(dir.path(), "host").unwrap();
         let target = format!("unix://{}", listener.address());
         callbacks.clone().serve(listener.incoming(None, PeerCheck::any()));
-        let plugin = Start::example(example).var(HOST_ADDRESS, &target).run().await;
+        let plugin = start.var(HOST_ADDRESS, &target).run().await;
         let channel = plugin.channel().await;
         let load = LoadRequest { generation: 1, ..LoadRequest::default() };
         LifecycleClient::new(channel.clone()).load(load).await.unwrap();
@@ -154,6 +165,21 @@ impl Fixture {
         let request = self.matched(request);
         let channel = self.channel.clone();
         async move { Ok(HttpClient::new(channel).handle(request).await?.into_inner()) }
+    }
+
+    /// Where the plugin serves, for calls of any kind.
+    pub(crate) fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    /// All endpoints of that path, in the order of a chain. Queries do not count.
+    pub(crate) fn matches(&self, path: &str) -> Vec<Match> {
+        let published = self.callbacks.published.lock().unwrap();
+        let mut endpoints: Vec<_> = published.iter().filter(|it| it.url == path).collect();
+        assert!(!endpoints.is_empty(), "no endpoint {path:?}");
+        endpoints.sort_by_key(|endpoint| endpoint.priority);
+        let of = |endpoint: &&Endpoint| Match { endpoint_id: endpoint.id, variables: Vec::new() };
+        endpoints.iter().map(of).collect()
     }
 
     fn matched(&self, mut request: HandleRequest) -> HandleRequest {
