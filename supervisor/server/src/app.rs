@@ -127,7 +127,7 @@ async fn open(start: Start) -> anyhow::Result<(Arc<App>, Doors)> {
     let quotas = Arc::new(Quotas::new(Allowances::of(&config)));
     let store = open_store(&config.database).await?;
     let imports = import::Store::open(dirs.store())?;
-    let routes = Arc::new(Routes::default());
+    let routes = Arc::new(Routes::new(quotas.clone(), observer.clone()));
     let containment = containment(config.supervision.containment)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let external_url =

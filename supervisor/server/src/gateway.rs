@@ -15,7 +15,9 @@ pub mod access_log;
 mod body;
 pub mod bounds;
 mod chain;
+mod complain;
 mod connection;
+mod framed;
 pub mod gate;
 mod handle;
 mod head;
@@ -27,6 +29,7 @@ pub mod quota;
 mod respond;
 mod serve;
 mod sniff;
+mod times;
 mod tls;
 mod wire;
 mod worker;
@@ -67,10 +70,6 @@ pub struct Settings {
 /// What the next request is held to; may be exchanged at any time.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Largest request body. An endpoint may have a smaller one.
-    pub max_body_bytes: usize,
-    /// From a request's head to the last step of its chain. An endpoint may have a shorter one.
-    pub request_timeout: Duration,
     /// Proxies that are believed about whom they speak for.
     pub trusted_proxies: Vec<Network>,
 }

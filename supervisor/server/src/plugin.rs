@@ -1,6 +1,7 @@
 //! The plugins of this supervisor: found, imported, and each driven by a task of its own.
 
 mod apply;
+pub mod backend;
 mod context;
 mod discover;
 mod driver;

@@ -37,11 +37,7 @@ pub(super) fn workers(config: &Config) -> NonZeroUsize {
 }
 
 pub(super) fn limits(config: &Config) -> gateway::Limits {
-    gateway::Limits {
-        max_body_bytes: bytes(config.gateway.max_body.as_u64()),
-        request_timeout: config.gateway.request_timeout,
-        trusted_proxies: config.trusted_proxies.clone(),
-    }
+    gateway::Limits { trusted_proxies: config.trusted_proxies.clone() }
 }
 
 pub(super) fn site(config: &Config, external_url: &str) -> Site {

@@ -1,14 +1,17 @@
 //! The steps of one request: each endpoint that matched, one plain call after the other.
 
 use bytes::Bytes;
-use outboard_core::route::{Endpoint, Matches, Segment};
+use outboard_core::route::{Endpoint, Matches, Segment, hygiene};
 use outboard_proto::plugin::v1 as wire;
 use outboard_proto::plugin::v1::Outcome;
 use prost::Message;
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
-use super::respond::{self, Refusal, Reply};
+use super::body::{Body, Room};
+use super::complain::complain;
+use super::observe::Reason;
+use super::respond::{Refusal, Reply, Terms};
 use crate::plugin::snapshot::Activation;
 
 /// What a gRPC implementation takes in one message unless told otherwise.
@@ -19,11 +22,17 @@ const MAX_CONTEXT_BYTES: usize = 64 << 10;
 /// One request on its way through an activation's endpoints.
 pub(super) struct Chain<'a> {
     pub activation: &'a Activation,
+    /// Whose connection to the process is used.
+    pub worker: usize,
     pub request: wire::Request,
     pub body: &'a Bytes,
     pub deadline: Instant,
     pub prefix: &'a str,
+    /// For the body of the response.
+    pub bodies: &'a Room,
 }
+
+const LATE: Refusal = Refusal::Late(Reason::FirstByteTimeout);
 
 /// What the steps so far have made.
 #[derive(Default)]
@@ -61,11 +70,26 @@ impl Chain<'_> {
                 return Err(self.fault(endpoint, "the context is larger than 64 KiB"));
             }
         }
-        let base_path = || format!("/{}/{}/", self.prefix, self.activation.instance());
-        respond::reply(made.response.unwrap_or_default(), made.body, base_path).map_err(|error| {
+        self.reply(made)
+    }
+
+    fn reply(&self, made: Made) -> Result<Reply, Refusal> {
+        let terms = Terms {
+            prefix: self.prefix,
+            instance: self.activation.instance(),
+            whole: Some(made.body.len()),
+            is_framed: false,
+            offered: "",
+        };
+        let head = terms.judge(made.response.unwrap_or_default()).map_err(|error| {
             self.log(&error.to_string());
             Refusal::BadGateway
-        })
+        })?;
+        let mut reply = head.reply;
+        if !hygiene::has_no_body(reply.status().as_u16()) {
+            *reply.body_mut() = Body::from(self.bodies.hold(made.body)?);
+        }
+        Ok(reply)
     }
 
     async fn step(
@@ -80,13 +104,16 @@ impl Chain<'_> {
         }
         let mut request = tonic::Request::new(message);
         request.set_timeout(self.deadline.saturating_duration_since(Instant::now()));
-        let mut http = self.activation.http();
-        match tokio::time::timeout_at(self.deadline, http.handle(request)).await {
-            Ok(Ok(response)) => Ok(response.into_inner()),
-            Ok(Err(status)) => Err(self.failed(endpoint, &status)),
+        let called = async {
+            let client = self.activation.backend().client(self.worker).await;
+            let mut client = client.map_err(|error| self.fault(endpoint, &error.to_string()))?;
+            client.handle(request).await.map_err(|status| self.failed(endpoint, &status))
+        };
+        match tokio::time::timeout_at(self.deadline, called).await {
+            Ok(answered) => answered.map(tonic::Response::into_inner),
             Err(_) => {
                 self.fault(endpoint, "no answer within the time of the request");
-                Err(Refusal::Late)
+                Err(LATE)
             }
         }
     }
@@ -116,7 +143,7 @@ impl Chain<'_> {
     fn oversized(&self, endpoint: &Endpoint, made: &Made) -> Refusal {
         if made.response.is_none() && made.context.is_empty() {
             let rest = self.request.encoded_len() + (1 << 10);
-            return Refusal::BodyTooLarge { limit: MAX_MESSAGE_BYTES.saturating_sub(rest) };
+            return Refusal::BodyTooLarge { limit: MAX_MESSAGE_BYTES.saturating_sub(rest) as u64 };
         }
         self.fault(endpoint, "request, response and context together are larger than 4 MiB")
     }
@@ -124,7 +151,7 @@ impl Chain<'_> {
     fn failed(&self, endpoint: &Endpoint, status: &Status) -> Refusal {
         let is_late = status.code() == Code::DeadlineExceeded || Instant::now() >= self.deadline;
         self.fault(endpoint, &format!("{:?}: {}", status.code(), status.message()));
-        if is_late { Refusal::Late } else { Refusal::BadGateway }
+        if is_late { LATE } else { Refusal::BadGateway }
     }
 
     fn fault(&self, endpoint: &Endpoint, problem: &str) -> Refusal {
@@ -133,15 +160,7 @@ impl Chain<'_> {
     }
 
     fn log(&self, problem: &str) {
-        let Some(held_back) = self.activation.may_complain() else { return };
-        tracing::warn!(
-            plugin = self.activation.plugin(),
-            instance = self.activation.instance(),
-            request_id = self.request.request_id,
-            problem,
-            held_back,
-            "a plugin did not answer a request as it should"
-        );
+        complain(self.activation, &self.request.request_id, problem);
     }
 }
 

@@ -4,19 +4,24 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method as HttpMethod, Request, Response};
-use http_body_util::Full;
+use http::{HeaderName, HeaderValue, Method as HttpMethod, Request};
 use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
 use outboard_core::route::{Matches, Method, Path, Segment};
+use outboard_proto::plugin::v1 as wire;
 use tokio::time::Instant;
 
-use super::body::{Body, Room};
+use super::body::{self, Body, Room};
 use super::chain::Chain;
 use super::connection::Peer;
+use super::framed::Call;
+use super::observe::{Observer, Record};
 use super::respond::{self, Refusal, Reply};
+use super::times::Times;
 use super::worker::Tasks;
-use super::{Limits, body, head};
-use crate::plugin::snapshot::{Absent, Routes};
+use super::{Limits, head};
+use crate::plugin::backend::Way;
+use crate::plugin::snapshot::{Absent, Entered, Routes};
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -24,23 +29,39 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 #[derive(Debug)]
 pub(super) struct Door {
     /// Which worker this is, from 0.
-    #[expect(dead_code, reason = "the framed path comes next")]
     pub worker: usize,
     pub tasks: Tasks,
     pub prefix: String,
     pub routes: Arc<Routes>,
     pub limits: Arc<ArcSwap<Limits>>,
     pub bodies: Room,
+    pub observer: Observer,
+}
+
+/// A request that is being answered.
+struct Asked<'a> {
+    parts: &'a Parts,
+    peer: &'a Peer,
+    id: &'a str,
+    began: Instant,
 }
 
 impl Door {
     /// Answers one request. Dropping the future, as is done when the client has gone, cancels the plugin's work.
-    pub(super) async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Response<Body> {
-        let started = Instant::now();
-        let (parts, body) = request.into_parts();
+    pub(super) async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Reply {
+        let began = Instant::now();
+        let (mut parts, body) = request.into_parts();
+        let upgrade = parts.extensions.remove::<OnUpgrade>();
         let id = head::request_id(&parts.headers);
-        let answered = self.run(&parts, body, &peer, &id, started).await;
-        let mut reply = answered.unwrap_or_else(|refusal| refusal.reply());
+        let mut record = Some(self.observer.begin(&parts, &id, peer.address, began));
+        let asked = Asked { parts: &parts, peer: &peer, id: &id, began };
+        let answered = self.run(asked, body, upgrade, &mut record).await;
+        let mut reply = answered.unwrap_or_else(|refusal| {
+            if let Some(record) = &mut record {
+                record.refused(&self.observer, refusal.reason());
+            }
+            refusal.reply()
+        });
         if parts.method == HttpMethod::HEAD {
             reply = respond::without_body(reply);
         }
@@ -49,27 +70,41 @@ impl Door {
             method = parts.method.as_str(),
             path = parts.uri.path(),
             status = reply.status().as_u16(),
-            elapsed_us = started.elapsed().as_micros(),
+            elapsed_us = began.elapsed().as_micros(),
             "request"
         );
         let id = HeaderValue::try_from(id).expect("a request id is visible ASCII");
         reply.headers_mut().insert(REQUEST_ID.clone(), id);
-        reply.map(Full::new)
+        if let Some(record) = record {
+            self.record(record, &mut reply);
+        }
+        reply
+    }
+
+    /// Sees to it that what becomes of the reply is observed.
+    fn record(&self, mut record: Record, reply: &mut Reply) {
+        record.answered(reply.status().as_u16());
+        match reply.body_mut() {
+            Body::Stream(stream) => stream.observe(record, self.observer.clone()),
+            Body::Whole(bytes) => {
+                record.sent(bytes.len());
+                record.complete();
+            }
+        }
     }
 
     async fn run(
         &self,
-        parts: &Parts,
+        asked: Asked<'_>,
         body: Incoming,
-        peer: &Peer,
-        id: &str,
-        started: Instant,
+        upgrade: Option<OnUpgrade>,
+        record: &mut Option<Record>,
     ) -> Result<Reply, Refusal> {
+        let Asked { parts, peer, id, began } = asked;
         if parts.method == HttpMethod::CONNECT {
             return Err(Refusal::Tunnel);
         }
-        let limits = self.limits.load_full();
-        let request = head::read(parts, peer.address, &limits.trusted_proxies, id)?;
+        let request = head::read(parts, peer, &self.limits.load().trusted_proxies, id)?;
         if parts.uri.path() == "*" {
             return asterisk(&parts.method);
         }
@@ -80,6 +115,10 @@ impl Door {
             Absent::Unknown => Refusal::NotFound,
             Absent::Away => Refusal::Away,
         })?;
+        if let Some(record) = record {
+            record.client(&request.client_address);
+            record.routed(entered.series());
+        }
         if parts.method == HttpMethod::OPTIONS {
             return options(entered.table().methods(segments));
         }
@@ -87,33 +126,64 @@ impl Door {
         if steps.is_unanswered() {
             return Err(Refusal::NotFound);
         }
-        let (limit, deadline) = bounds(&limits, &steps, started);
-        let reply = async {
-            let body = tokio::time::timeout_at(deadline, body::collect(body, limit, &self.bodies))
-                .await
-                .map_err(|_| Refusal::SlowBody)??;
-            let chain = Chain {
-                activation: entered.activation(),
-                request,
-                body: &body.bytes,
-                deadline,
-                prefix: &self.prefix,
-            };
-            chain.run(&steps, segments).await
+        let bounds = entered.quota().bounds().within(steps.iter());
+        let times = Times::new(&bounds, began);
+        let limit = bounds.max_body;
+        let answered = async {
+            let places = entered.quota().enter(entered.gates(), steps.iter()).await?;
+            match entered.activation().backend().way() {
+                Way::Framed => {
+                    let call = Call {
+                        door: self,
+                        peer,
+                        parts,
+                        id,
+                        entered: &entered,
+                        steps: &steps,
+                        segments,
+                        times,
+                        limit,
+                    };
+                    call.run(request, body, upgrade, places, record).await
+                }
+                Way::Plain => {
+                    let plain = Plain { entered: &entered, steps: &steps, segments, times, limit };
+                    // Large, and a guest here: the future of the framed path should not have to hold it.
+                    Box::pin(self.plain(plain, request, body, record)).await
+                }
+            }
         };
         // First, so that no step of a chain begins afterwards. A client that is slow with its body must not
         // hold up the end of an activation either.
         tokio::select! {
             biased;
             () = entered.activation().is_cut_off() => Err(Refusal::CutOff),
-            reply = reply => self.hold(reply?),
+            answered = answered => answered,
         }
     }
 
-    /// Makes the body count until the client has read it.
-    fn hold(&self, reply: Reply) -> Result<Reply, Refusal> {
-        let (parts, body) = reply.into_parts();
-        Ok(Reply::from_parts(parts, self.bodies.hold(body)?))
+    async fn plain(
+        &self,
+        plain: Plain<'_>,
+        request: wire::Request,
+        body: Incoming,
+        record: &Option<Record>,
+    ) -> Result<Reply, Refusal> {
+        let Plain { entered, steps, segments, times, limit } = plain;
+        let body = body::collect(body, limit, &times, &self.bodies).await?;
+        if let Some(record) = record {
+            record.meter().add(body.bytes.len());
+        }
+        let chain = Chain {
+            activation: entered.activation(),
+            worker: self.worker,
+            request,
+            body: &body.bytes,
+            deadline: times.head(Instant::now()),
+            prefix: &self.prefix,
+            bodies: &self.bodies,
+        };
+        chain.run(steps, segments).await
     }
 
     /// Cuts `/<prefix>/<instance>` off.
@@ -123,13 +193,14 @@ impl Door {
     }
 }
 
-/// The tightest of the operator's limits and those of the chain's endpoints.
-fn bounds(limits: &Limits, steps: &Matches<'_>, started: Instant) -> (usize, Instant) {
-    let small = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
-    let bodies = steps.iter().filter_map(|endpoint| endpoint.max_body_bytes).map(small);
-    let times = steps.iter().filter_map(|endpoint| endpoint.timeout);
-    let limit = bodies.fold(limits.max_body_bytes, usize::min);
-    (limit, started + times.fold(limits.request_timeout, Ord::min))
+/// A request that was found to be for a process on the plain path.
+struct Plain<'a> {
+    entered: &'a Entered,
+    steps: &'a Matches<'a>,
+    segments: &'a [Segment<'a>],
+    times: Times,
+    /// Of the request's body, in bytes.
+    limit: u64,
 }
 
 fn options(methods: Vec<&Method>) -> Result<Reply, Refusal> {

@@ -1,9 +1,7 @@
 //! The head of a request as a plugin gets it: judged, cleaned, completed with what only the host knows.
 
-use std::net::IpAddr;
-
-use bytes::Bytes;
-use http::header::{CONNECTION, HOST};
+use bytes::{Bytes, BytesMut};
+use http::header::{CONNECTION, HOST, TE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Version};
 use outboard_core::config::Network;
@@ -12,6 +10,7 @@ use outboard_core::route::hygiene::{self, Incoming};
 use outboard_core::route::trace::TraceParent;
 use outboard_proto::plugin::v1 as wire;
 
+use super::connection::Peer;
 use super::respond::Refusal;
 
 /// Longest path with its query.
@@ -28,7 +27,7 @@ pub(super) fn request_id(headers: &HeaderMap) -> String {
 /// Makes the request that plugins see, or says why there is none.
 pub(super) fn read(
     parts: &Parts,
-    peer: IpAddr,
+    peer: &Peer,
     trusted_proxies: &[Network],
     request_id: &str,
 ) -> Result<wire::Request, Refusal> {
@@ -38,14 +37,16 @@ pub(super) fn read(
         return Err(Refusal::UriTooLong { limit: MAX_URI_BYTES });
     }
     let is_trusted = |address| trusted_proxies.iter().any(|network| network.contains(address));
-    let client = forwarded::client(peer, is_trusted, &claims(&parts.headers));
+    let client = forwarded::client(peer.address, is_trusted, &claims(&parts.headers));
     let method = if parts.method == "HEAD" { "GET" } else { parts.method.as_str() };
+    let is_tls = client.is_tls.unwrap_or(peer.is_tls);
+    let mut arena = Arena::new(parts);
     Ok(wire::Request {
         method: method.to_owned(),
-        path: Bytes::copy_from_slice(uri.path().as_bytes()),
-        query: uri.query().map(|query| Bytes::copy_from_slice(query.as_bytes())),
-        headers: passing(parts),
-        scheme: if client.is_tls == Some(true) { "https" } else { "http" }.to_owned(),
+        path: arena.keep(uri.path().as_bytes()),
+        query: uri.query().map(|query| arena.keep(query.as_bytes())),
+        headers: passing(parts, &mut arena),
+        scheme: if is_tls { "https" } else { "http" }.to_owned(),
         authority: authority(parts)?,
         protocol: protocol(parts.version).to_owned(),
         client_address: client.address.to_string(),
@@ -53,6 +54,26 @@ pub(super) fn read(
         traceparent: traceparent(&parts.headers)?.to_string(),
         ..wire::Request::default()
     })
+}
+
+/// One allocation for all bytes that are copied.
+struct Arena(BytesMut);
+
+impl Arena {
+    fn new(parts: &Parts) -> Self {
+        let values = parts.headers.values().map(http::HeaderValue::len).sum::<usize>();
+        let uri = parts.uri.path().len() + parts.uri.query().map_or(0, str::len);
+        let authority = parts.uri.authority().map_or(0, |authority| authority.as_str().len());
+        Self(BytesMut::with_capacity(values + uri + authority))
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> Bytes {
+        if bytes.is_empty() {
+            return Bytes::new();
+        }
+        self.0.extend_from_slice(bytes);
+        self.0.split().freeze()
+    }
 }
 
 /// Whom the client wanted to speak to. A request that names nobody, or two, is one that two servers could read
@@ -89,23 +110,28 @@ fn authority(parts: &Parts) -> Result<String, Refusal> {
 
 /// The fields that a plugin gets. Where the target holds the authority, that is the Host (RFC 9112 section
 /// 3.2.2), so that a plugin which asks the field is told the same as one which asks the request.
-fn passing(parts: &Parts) -> Vec<wire::Header> {
+fn passing(parts: &Parts, arena: &mut Arena) -> Vec<wire::Header> {
     let headers = &parts.headers;
     let incoming =
         Incoming::new(headers.get_all(CONNECTION).iter().map(http::HeaderValue::as_bytes));
-    let named = parts.uri.authority().map(|authority| (HOST, authority.as_str().as_bytes()));
-    let is_replaced = |name: &HeaderName| named.is_some() && name == HOST;
-    let passing = headers
-        .iter()
-        .filter(|&(name, _)| incoming.passes(name.as_str()) && !is_replaced(name))
-        .map(|(name, value)| (name, value.as_bytes()));
-    let host = named.iter().map(|(name, value)| (name, *value));
-    host.chain(passing)
-        .map(|(name, value)| wire::Header {
-            name: name.as_str().to_owned(),
-            value: Bytes::copy_from_slice(value),
-        })
-        .collect()
+    let mut passing = Vec::with_capacity(headers.len() + 1);
+    let mut add = |name: &HeaderName, value: &[u8]| {
+        passing.push(wire::Header { name: name.as_str().to_owned(), value: arena.keep(value) });
+    };
+    let named = parts.uri.authority();
+    if let Some(authority) = named {
+        add(&HOST, authority.as_str().as_bytes());
+    }
+    for (name, value) in headers {
+        if incoming.passes(name.as_str()) && !(named.is_some() && name == HOST) {
+            add(name, value.as_bytes());
+        }
+    }
+    // The one thing that it says about more than this connection.
+    if hygiene::takes_trailers(headers.get_all(TE).iter().map(http::HeaderValue::as_bytes)) {
+        add(&TE, b"trailers");
+    }
+    passing
 }
 
 fn claims(headers: &HeaderMap) -> Claims<'_> {
@@ -119,7 +145,11 @@ fn claims(headers: &HeaderMap) -> Claims<'_> {
 }
 
 fn protocol(version: Version) -> &'static str {
-    if version == Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" }
+    match version {
+        Version::HTTP_10 => "HTTP/1.0",
+        Version::HTTP_2 => "HTTP/2.0",
+        _ => "HTTP/1.1",
+    }
 }
 
 /// The span that the host gives this request, in the client's trace if it has one.

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use outboard_core::route::{Endpoint, Table};
@@ -104,6 +105,11 @@ impl Quota {
         self.allowance.load().bounds
     }
 
+    /// How long a request may wait for a place.
+    pub fn patience(&self) -> Duration {
+        self.allowance.load().queue_timeout
+    }
+
     /// Places for a request that runs through `chain`, as soon as it is its turn, within the operator's bounds.
     /// Dropping the future gives up what it has got so far.
     pub async fn enter<'e>(
@@ -161,8 +167,6 @@ impl EndpointGates {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use outboard_core::route::{EndpointSpec, Endpoints};
 
     use super::*;

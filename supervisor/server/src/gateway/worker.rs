@@ -214,7 +214,8 @@ impl Common {
     fn server(self, worker: usize, tasks: Tasks) -> Server {
         let Self { settings, patience, routes, limits, bodies, .. } = self;
         let prefix = settings.prefix.clone();
-        let door = Door { worker, tasks, prefix, routes, limits, bodies };
+        let observer = routes.observer().worker(worker);
+        let door = Door { worker, tasks, prefix, routes, limits, bodies, observer };
         Server::new(&settings, patience, door)
     }
 }

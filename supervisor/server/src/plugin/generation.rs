@@ -3,7 +3,7 @@
 
 mod launch;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
+use super::backend::{Backend, Way};
 use super::context::Context;
 use super::instance::{InstanceSpec, Verdict};
 use super::log::PluginLog;
@@ -43,12 +44,21 @@ pub(super) struct Generation {
     pub(super) began: Instant,
     pub(super) process: Process,
     pub(super) room: Arc<Room>,
+    /// Known once `Load` has said how it takes requests.
+    loaded: OnceLock<Reached>,
     context: Arc<Context>,
     /// The manifest's, which goes before the operator's.
     call_timeout: Option<Duration>,
     _services: task::Owned,
     // Last: the sockets in it are closed before it is removed.
     _dir: GenerationDir,
+}
+
+/// How its activations' requests reach a process.
+struct Reached {
+    backend: Arc<Backend>,
+    /// Whether `Load` listed any way to take requests.
+    can_handle: bool,
 }
 
 /// Why there is no process to talk to.
@@ -136,6 +146,7 @@ impl Generation {
             began,
             process,
             room,
+            loaded: OnceLock::new(),
             context: context.clone(),
             call_timeout: installed.manifest.call_timeout,
             _services: task::spawn("host services of a process", serving),
@@ -152,7 +163,11 @@ impl Generation {
             generation: self.number,
         };
         match self.call(request, async |mut client, it| client.load(it).await).await {
-            Ok(response) => Ok(Loaded::Plugin(response)),
+            Ok(response) => {
+                // Load is called once.
+                let _ = self.loaded.set(self.reached(&response.capabilities));
+                Ok(Loaded::Plugin(response))
+            }
             Err(status) if status.code() == Code::Unimplemented => Ok(Loaded::Foreign),
             Err(status) => Err(Failure::passing(format!(
                 "Load failed: {}; see the plugin's log",
@@ -161,26 +176,35 @@ impl Generation {
         }
     }
 
-    /// Calls `Init` of every instance, all at once: they don't know of each other.
+    /// The framed path where the plugin has both.
+    fn reached(&self, capabilities: &[i32]) -> Reached {
+        let has = |capability: wire::Capability| capabilities.contains(&capability.into());
+        let is_framed = has(wire::Capability::HttpServe);
+        let connector = self.process.connector();
+        let dial = move || {
+            let connector = connector.clone();
+            async move { connector.connect().await }
+        };
+        let way = if is_framed { Way::Framed } else { Way::Plain };
+        let can_handle = is_framed || has(wire::Capability::HttpHandle);
+        Reached { backend: Arc::new(Backend::new(way, dial)), can_handle }
+    }
+
+    /// Calls `Init` of every instance, all at once: they don't know of each other. `Load` was called before.
     pub(super) async fn init(
         &self,
         instances: Vec<InstanceSpec>,
         reason: wire::InitReason,
-        can_handle: bool,
     ) -> Vec<(InstanceSpec, Verdict)> {
         join_all(instances.into_iter().map(async |spec| {
-            let verdict = self.init_one(&spec, reason, can_handle).await;
+            let verdict = self.init_one(&spec, reason).await;
             (spec, verdict)
         }))
         .await
     }
 
-    async fn init_one(
-        &self,
-        spec: &InstanceSpec,
-        reason: wire::InitReason,
-        can_handle: bool,
-    ) -> Verdict {
+    async fn init_one(&self, spec: &InstanceSpec, reason: wire::InitReason) -> Verdict {
+        let Reached { backend, can_handle } = self.loaded.get().expect("Load was called before");
         if let Err(error) = InstanceName::new(&spec.name) {
             return Err(vec![error.to_string()]);
         }
@@ -206,19 +230,20 @@ impl Generation {
         }
         if problems.is_empty() && !can_handle && !self.room.endpoints(&activation).is_empty() {
             problems.push(
-                "has endpoints, but Load does not list CAPABILITY_HTTP_HANDLE; add it".to_owned(),
+                "has endpoints, but Load lists neither CAPABILITY_HTTP_SERVE nor CAPABILITY_HTTP_HANDLE; add what \
+                 it implements"
+                    .to_owned(),
             );
         }
         if !problems.is_empty() {
             self.room.dismiss(&activation);
             return Err(problems);
         }
-        let channel = self.process.channel();
         Ok(Arc::new(Activation::new(
             activation,
             self.room.plugin().to_owned(),
             spec.name.clone(),
-            channel,
+            backend.clone(),
         )))
     }
 

@@ -5,16 +5,18 @@
 //! that whoever ends one can wait until its last request is answered.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use outboard_core::route::Table;
-use outboard_proto::plugin::v1::http_client::HttpClient;
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
-use tonic::transport::Channel;
+
+use super::backend::Backend;
+use crate::gateway::observe::{Observer, Series};
+use crate::gateway::quota::{EndpointGates, Quota, Quotas};
 
 /// One `Init` of an instance in one process, as requests see it.
 #[derive(Debug)]
@@ -22,11 +24,12 @@ pub struct Activation {
     id: String,
     plugin: String,
     instance: String,
-    http: HttpClient<Channel>,
+    backend: Arc<Backend>,
     in_flight: AtomicUsize,
     is_retired: AtomicBool,
     drained: Notify,
-    cut_off: CancellationToken,
+    is_cut_off: AtomicBool,
+    cut_off: Notify,
     complaints: Mutex<Complaints>,
 }
 
@@ -41,17 +44,18 @@ struct Complaints {
 const COMPLAIN_EVERY: Duration = Duration::from_secs(1);
 
 impl Activation {
-    /// An activation that is reached through `channel`; nothing is routed to it yet.
-    pub fn new(id: String, plugin: String, instance: String, channel: Channel) -> Self {
+    /// An activation in the process of `backend`; nothing is routed to it yet.
+    pub fn new(id: String, plugin: String, instance: String, backend: Arc<Backend>) -> Self {
         Self {
             id,
             plugin,
             instance,
-            http: HttpClient::new(channel),
+            backend,
             in_flight: AtomicUsize::new(0),
             is_retired: AtomicBool::new(false),
             drained: Notify::new(),
-            cut_off: CancellationToken::new(),
+            is_cut_off: AtomicBool::new(false),
+            cut_off: Notify::new(),
             complaints: Mutex::default(),
         }
     }
@@ -68,9 +72,9 @@ impl Activation {
         &self.instance
     }
 
-    /// A client of its own for one request.
-    pub(crate) fn http(&self) -> HttpClient<Channel> {
-        self.http.clone()
+    /// How its process is reached.
+    pub fn backend(&self) -> &Backend {
+        &self.backend
     }
 
     /// Whether it may be logged now that it did not answer as it should, and then how often that was held back
@@ -103,16 +107,27 @@ impl Activation {
         }
     }
 
-    /// Gives up the requests that are left: their calls are cancelled and their clients get 503, so that no
-    /// request runs on through `Close`. [`Self::drained`] is ready shortly after; as there, only for what is no
+    /// Gives up the requests that are left: they are cancelled, and their clients get 503, or see a response or
+    /// an upgraded connection break off that had begun, so that no request runs on through `Close`. [`Self::drained`] is ready shortly after; as there, only for what is no
     /// longer routed to.
     pub fn cut_off(&self) {
-        self.cut_off.cancel();
+        self.is_cut_off.store(true, Ordering::SeqCst);
+        self.cut_off.notify_waiters();
     }
 
-    /// Waits until [`Self::cut_off`] was called.
+    /// Whether [`Self::cut_off`] was called.
+    pub(crate) fn has_been_cut_off(&self) -> bool {
+        self.is_cut_off.load(Ordering::SeqCst)
+    }
+
+    /// Waits until [`Self::cut_off`] is called.
     pub(crate) async fn is_cut_off(&self) {
-        self.cut_off.cancelled().await;
+        let mut told = pin!(self.cut_off.notified());
+        // Listen first, then look; there it is set first, then told.
+        told.as_mut().enable();
+        if !self.has_been_cut_off() {
+            told.await;
+        }
     }
 
     /// Counts a request in, unless the activation is on its way out.
@@ -142,11 +157,14 @@ impl Activation {
     }
 }
 
-/// An instance that is served: who answers, and what.
+/// An instance that is served: who answers, what, and how much of it at a time.
 #[derive(Debug, Clone)]
 struct Served {
     activation: Arc<Activation>,
     table: Arc<Table>,
+    quota: Arc<Quota>,
+    gates: EndpointGates,
+    series: Arc<Series>,
     /// The activation has ended, but the instance is still wanted.
     is_away: bool,
 }
@@ -154,7 +172,7 @@ struct Served {
 /// All that is served at one moment, by instance name.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
-    instances: HashMap<String, Served>,
+    instances: HashMap<String, Arc<Served>>,
 }
 
 impl Snapshot {
@@ -183,9 +201,21 @@ pub struct Routes {
     current: ArcSwap<Snapshot>,
     /// Held by whoever makes the next snapshot; readers never touch it.
     writer: Mutex<()>,
+    quotas: Arc<Quotas>,
+    observer: Observer,
 }
 
 impl Routes {
+    /// Nothing is served yet. What will be is held to `quotas`, and `observer` is told.
+    pub fn new(quotas: Arc<Quotas>, observer: Observer) -> Self {
+        Self { quotas, observer, ..Self::default() }
+    }
+
+    /// Who is told what becomes of requests.
+    pub fn observer(&self) -> &Observer {
+        &self.observer
+    }
+
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.current.load_full()
     }
@@ -193,18 +223,27 @@ impl Routes {
     /// Serves `activation` from now on, in the place of any other of its instance, which it gives back so that
     /// it can be drained.
     pub fn publish(&self, activation: Arc<Activation>, table: Table) -> Option<Arc<Activation>> {
-        let served = Served { activation, table: Arc::new(table), is_away: false };
-        let instance = served.activation.instance.clone();
+        let instance = activation.instance.clone();
+        let served = Arc::new(Served {
+            quota: self.quotas.plugin(&activation.plugin),
+            gates: EndpointGates::of(&table, &EndpointGates::default()),
+            series: self.observer.series(&activation.plugin, &instance),
+            activation,
+            table: Arc::new(table),
+            is_away: false,
+        });
         let replaced = self.change(|next| next.instances.insert(instance, served))?;
         replaced.activation.retire();
-        Some(replaced.activation)
+        Some(replaced.activation.clone())
     }
 
     /// Changes the endpoints of `activation`. False if it is not, or no longer, the one that is served.
     pub fn update(&self, activation: &Arc<Activation>, table: Table) -> bool {
         self.change(|next| match next.instances.get_mut(&activation.instance) {
             Some(served) if !served.is_away && Arc::ptr_eq(&served.activation, activation) => {
-                served.table = Arc::new(table);
+                let gates = EndpointGates::of(&table, &served.gates);
+                *served =
+                    Arc::new(Served { table: Arc::new(table), gates, ..Served::clone(served) });
                 true
             }
             _ => false,
@@ -219,7 +258,7 @@ impl Routes {
             next.instances.remove(&instance)
         })?;
         withdrawn.activation.retire();
-        Some(withdrawn.activation)
+        Some(withdrawn.activation.clone())
     }
 
     /// As [`Self::withdraw`], but the instance is only away (503) until another activation is published or this
@@ -229,7 +268,7 @@ impl Routes {
         let suspended = self.change(|next| {
             let instance = next.instance_of(activation)?;
             let served = next.instances.get_mut(&instance)?;
-            served.is_away = true;
+            *served = Arc::new(Served { is_away: true, ..Served::clone(served) });
             Some(served.activation.clone())
         })?;
         suspended.retire();
@@ -252,9 +291,8 @@ impl Routes {
             if served.is_away {
                 return Err(Absent::Away);
             }
-            let Served { activation, table, .. } = served;
-            if activation.enter() {
-                return Ok(Entered { activation, table });
+            if served.activation.enter() {
+                return Ok(Entered { served });
             }
             // It was replaced or withdrawn since the snapshot was read, so there is a newer one.
         }
@@ -271,23 +309,43 @@ pub(crate) enum Absent {
 /// A request that is being answered.
 #[derive(Debug)]
 pub(crate) struct Entered {
-    activation: Arc<Activation>,
-    table: Arc<Table>,
+    served: Arc<Served>,
 }
 
 impl Entered {
     pub(crate) fn activation(&self) -> &Activation {
-        &self.activation
+        &self.served.activation
     }
 
     pub(crate) fn table(&self) -> &Table {
-        &self.table
+        &self.served.table
+    }
+
+    /// The same request, once more: it ends when the last of these is dropped.
+    pub(crate) fn again(&self) -> Self {
+        self.served.activation.in_flight.fetch_add(1, Ordering::SeqCst);
+        Self { served: self.served.clone() }
+    }
+
+    /// What its plugin is allowed.
+    pub(crate) fn quota(&self) -> &Quota {
+        &self.served.quota
+    }
+
+    /// What single endpoints of the table are allowed.
+    pub(crate) fn gates(&self) -> &EndpointGates {
+        &self.served.gates
+    }
+
+    /// The numbers of its instance.
+    pub(crate) fn series(&self) -> &Series {
+        &self.served.series
     }
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        self.activation.leave();
+        self.served.activation.leave();
     }
 }
 

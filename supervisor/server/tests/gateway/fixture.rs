@@ -10,7 +10,11 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use outboard::gateway::bounds::{Allowance, Allowances, Bounds};
+use outboard::gateway::observe::Observer;
+use outboard::gateway::quota::Quotas;
 use outboard::gateway::{Gateway, Limits, Settings};
+use outboard::plugin::backend::{Backend, Way};
 use outboard::plugin::snapshot::{Activation, Routes};
 use outboard_core::route::{EndpointSpec, Endpoints};
 use outboard_proto::handshake::Address;
@@ -88,6 +92,7 @@ pub(crate) struct Setup {
     pub(crate) endpoints: Vec<EndpointSpec>,
     pub(crate) settings: Settings,
     pub(crate) limits: Limits,
+    pub(crate) allowance: Allowance,
     pub(crate) head_timeout: Duration,
     pub(crate) stall_timeout: Duration,
     pub(crate) drain: Duration,
@@ -109,10 +114,17 @@ impl Setup {
                 workers: NonZeroUsize::new(2).unwrap(),
                 tls: None,
             },
-            limits: Limits {
-                max_body_bytes: 3 << 20,
-                request_timeout: Duration::from_secs(20),
-                trusted_proxies: Vec::new(),
+            limits: Limits { trusted_proxies: Vec::new() },
+            allowance: Allowance {
+                bounds: Bounds {
+                    max_body: 3 << 20,
+                    first_byte: Duration::from_secs(20),
+                    idle: Duration::from_secs(20),
+                    total: Duration::from_secs(20),
+                },
+                places: 1000,
+                queue: 1000,
+                queue_timeout: Duration::from_secs(5),
             },
             head_timeout: Duration::from_secs(20),
             stall_timeout: Duration::from_secs(20),
@@ -131,15 +143,19 @@ impl Setup {
         let dir = tempfile::tempdir().unwrap();
         let plugin = Plugin(Arc::new(move |request| Box::pin(handler(request))));
         let (process, address) = Process::start(plugin, dir.path());
-        let channel =
-            connect(&address, None, &PeerCheck::any(), Duration::from_secs(5)).await.unwrap();
+        let backend = Backend::new(Way::Plain, move || {
+            let address = address.clone();
+            async move { connect(&address, None, &PeerCheck::any(), Duration::from_secs(5)).await }
+        });
 
+        let backend = Arc::new(backend);
         let activation =
-            Activation::new("activation-1".into(), "mock".into(), INSTANCE.into(), channel);
+            Activation::new("activation-1".into(), "mock".into(), INSTANCE.into(), backend);
         let activation = Arc::new(activation);
         let mut endpoints = Endpoints::default();
         endpoints.add(self.endpoints).unwrap();
-        let routes = Arc::new(Routes::default());
+        let quotas = Arc::new(Quotas::new(Allowances::equal(self.allowance)));
+        let routes = Arc::new(Routes::new(quotas.clone(), Observer::default()));
         routes.publish(activation.clone(), endpoints.table());
 
         let gateway = Gateway::bind(self.settings).unwrap();
@@ -148,12 +164,13 @@ impl Setup {
             .with_stall_timeout(self.stall_timeout)
             .with_body_memory(self.body_memory);
         let address = gateway.address().unwrap();
-        let limits = Arc::new(ArcSwap::from_pointee(self.limits));
+        let (limits, allowance) = (Arc::new(ArcSwap::from_pointee(self.limits)), self.allowance);
         let (closing, closed) = oneshot::channel::<()>();
         let shutdown = async { drop(closed.await) };
-        let serving = gateway.serve(routes.clone(), limits.clone(), shutdown, self.drain);
+        let serving = gateway.serve(routes.clone(), limits, shutdown, self.drain);
         let serving = Some((closing, tokio::spawn(serving)));
-        Fixture { address, routes, activation, limits, process: Some(process), serving, _dir: dir }
+        let process = Some(process);
+        Fixture { address, routes, activation, quotas, allowance, process, serving, _dir: dir }
     }
 }
 
@@ -168,7 +185,8 @@ pub(crate) struct Fixture {
     pub(crate) address: SocketAddr,
     pub(crate) routes: Arc<Routes>,
     pub(crate) activation: Arc<Activation>,
-    pub(crate) limits: Arc<ArcSwap<Limits>>,
+    pub(crate) quotas: Arc<Quotas>,
+    pub(crate) allowance: Allowance,
     process: Option<Process>,
     serving: Option<(oneshot::Sender<()>, JoinHandle<usize>)>,
     _dir: TempDir,

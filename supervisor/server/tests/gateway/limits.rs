@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use outboard::gateway::bounds::Allowances;
 use outboard_proto::plugin::v1::HandleRequest;
 use tokio::net::TcpSocket;
 use tokio::sync::Semaphore;
@@ -17,7 +18,7 @@ async fn length(request: HandleRequest) -> Answer {
 #[tokio::test]
 async fn a_body_up_to_the_limit_passes_and_one_byte_more_does_not() {
     let mut setup = Setup::new(&["POST x", "POST small", "POST huge"]);
-    setup.limits.max_body_bytes = 1000;
+    setup.allowance.bounds.max_body = 1000;
     setup.endpoints[1].max_body_bytes = 10;
     setup.endpoints[2].max_body_bytes = 1 << 40;
     let fixture = setup.start(length).await;
@@ -65,7 +66,7 @@ async fn a_client_that_sends_all_of_a_body_that_is_refused_still_gets_the_refusa
 #[tokio::test]
 async fn a_message_for_the_plugin_has_a_size_that_any_grpc_server_takes() {
     let mut setup = Setup::new(&["POST x"]);
-    setup.limits.max_body_bytes = 4 << 20;
+    setup.allowance.bounds.max_body = 4 << 20;
     let fixture = setup.start(length).await;
     let reply = post(fixture.address, "/api/shop/x", &"x".repeat((4 << 20) - 2000)).await;
     assert_eq!(reply.text(), ((4 << 20) - 2000).to_string());
@@ -121,9 +122,9 @@ async fn a_response_counts_until_its_client_has_read_it() {
 async fn limits_can_change_while_the_gateway_runs() {
     let fixture = Setup::new(&["POST x"]).start(length).await;
     assert_eq!(post(fixture.address, "/api/shop/x", "12345").await.status, 200);
-    let mut limits = (*fixture.limits.load_full()).clone();
-    limits.max_body_bytes = 4;
-    fixture.limits.store(Arc::new(limits));
+    let mut allowance = fixture.allowance;
+    allowance.bounds.max_body = 4;
+    fixture.quotas.reload(Allowances::equal(allowance));
     assert_eq!(post(fixture.address, "/api/shop/x", "12345").await.status, 413);
 }
 
@@ -173,7 +174,7 @@ async fn more_or_fewer_headers_can_be_allowed() {
 async fn a_plugin_that_never_answers_is_504_at_the_limit_and_is_cancelled() {
     let dropped = Arc::new(Semaphore::new(0));
     let mut setup = Setup::new(&["GET x", "GET short"]);
-    setup.limits.request_timeout = Duration::from_millis(400);
+    setup.allowance.bounds.total = Duration::from_millis(400);
     setup.endpoints[1].timeout_ms = 50;
     let seen = dropped.clone();
     let fixture = setup
@@ -200,7 +201,7 @@ async fn a_plugin_that_never_answers_is_504_at_the_limit_and_is_cancelled() {
 #[tokio::test]
 async fn a_body_that_never_comes_is_408() {
     let mut setup = Setup::new(&["POST x"]);
-    setup.limits.request_timeout = Duration::from_millis(200);
+    setup.allowance.bounds.total = Duration::from_millis(200);
     let fixture = setup.start(length).await;
     let mut client = Client::connect(fixture.address).await;
     client.send("POST /api/shop/x HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nhel").await;

@@ -77,7 +77,8 @@ async fn fields_of_the_connection_and_of_the_host_stay_behind() {
     let handled = sent(&fixture, text.to_owned()).await;
     let headers = &handled.request.as_ref().unwrap().headers;
     let names: Vec<_> = headers.iter().map(|header| header.name.as_str()).collect();
-    assert_eq!(names, ["host", "x-kept"]);
+    assert_eq!(names, ["host", "x-kept", "te"]);
+    assert_eq!(values(&handled, "te"), ["trailers"]);
 }
 
 #[tokio::test]

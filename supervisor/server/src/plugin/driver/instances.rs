@@ -20,9 +20,8 @@ impl Driver {
             (None, false) => wire::InitReason::Start,
         };
         let (fit, taken) = self.claim(instances);
-        let can_handle = self.can_handle();
         self.with_generation(|generation, reports| {
-            tasks::init(generation, fit, taken, reason, can_handle, reports);
+            tasks::init(generation, fit, taken, reason, reports);
         });
     }
 
@@ -156,11 +155,10 @@ impl Driver {
             .collect();
         self.is_reconfiguring = !changed.is_empty();
         let (fit, taken) = self.claim(changed);
-        let can_handle = self.can_handle();
         self.with_generation(|generation, reports| {
             tasks::retire(generation.clone(), gone, wire::CloseReason::Disabled);
             if !(fit.is_empty() && taken.is_empty()) {
-                tasks::reconfigure(generation, fit, taken, can_handle, reports);
+                tasks::reconfigure(generation, fit, taken, reports);
             }
         });
     }
@@ -215,11 +213,6 @@ impl Driver {
         self.placed = stay;
         let gone: Vec<Placed> = gone;
         gone.into_iter().filter_map(|placed| placed.verdict.ok()).collect()
-    }
-
-    pub(super) fn can_handle(&self) -> bool {
-        let handle = i32::from(wire::Capability::HttpHandle);
-        self.loaded.as_ref().is_some_and(|loaded| loaded.capabilities.contains(&handle))
     }
 
     /// The activations that serve, or are about to.

@@ -94,11 +94,10 @@ pub(super) fn init(
     instances: Vec<InstanceSpec>,
     mut taken: Vec<(InstanceSpec, Verdict)>,
     reason: wire::InitReason,
-    can_handle: bool,
     reports: Reports,
 ) {
     task::spawn("Init", async move {
-        let mut placed = generation.init(instances, reason, can_handle).await;
+        let mut placed = generation.init(instances, reason).await;
         placed.append(&mut taken);
         reports.send(News::Initialised(placed));
     })
@@ -110,7 +109,6 @@ pub(super) fn reconfigure(
     generation: Arc<Generation>,
     changed: Vec<InstanceSpec>,
     taken: Vec<(InstanceSpec, Verdict)>,
-    can_handle: bool,
     reports: Reports,
 ) {
     task::spawn("Init of changed instances", async move {
@@ -121,7 +119,7 @@ pub(super) fn reconfigure(
                 Err(problems) => bad.push((spec, Err(problems))),
             }
         }
-        let mut placed = generation.init(good, wire::InitReason::Reconfigure, can_handle).await;
+        let mut placed = generation.init(good, wire::InitReason::Reconfigure).await;
         placed.append(&mut bad);
         reports.send(News::Reconfigured(placed));
     })

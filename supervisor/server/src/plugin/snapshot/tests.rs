@@ -3,13 +3,13 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use outboard_core::route::{EndpointSpec, Endpoints};
-use tonic::transport::Endpoint;
 
 use super::*;
+use crate::plugin::backend::Way;
 
 fn activation(id: &str, instance: &str) -> Arc<Activation> {
-    let channel = Endpoint::from_static("http://localhost:1").connect_lazy();
-    Arc::new(Activation::new(id.into(), "plugin".into(), instance.into(), channel))
+    let backend = Arc::new(Backend::new(Way::Plain, std::future::pending));
+    Arc::new(Activation::new(id.into(), "plugin".into(), instance.into(), backend))
 }
 
 fn table(count: u32) -> Table {
