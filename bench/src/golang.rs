@@ -4,10 +4,13 @@ use std::{
     env,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
+
+use crate::figures::{median, share};
 
 /// One round of calls.
 #[derive(Deserialize)]
@@ -15,6 +18,20 @@ pub(crate) struct Calls {
     pub(crate) per_second: f64,
     pub(crate) p50_us: f64,
     pub(crate) p99_us: f64,
+}
+
+impl Calls {
+    /// Of the latencies of all calls, in µs, that `took` so long together.
+    pub(crate) fn of(latencies: &[f64], took: Duration) -> Result<Self> {
+        ensure!(!latencies.is_empty(), "no call was answered");
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+        let count = latencies.len() as f64;
+        Ok(Self {
+            per_second: count / took.as_secs_f64(),
+            p50_us: median(latencies),
+            p99_us: share(latencies, 0.99),
+        })
+    }
 }
 
 /// Some starts, each from spawn to the first answer.

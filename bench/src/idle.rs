@@ -18,6 +18,7 @@ use crate::{
     figures::{median, span, verdict},
     plugin,
     plugin::{Bare, Supervised},
+    usage::Stat,
 };
 
 /// As many starts at once as keep two cores busy.
@@ -148,22 +149,12 @@ fn of_plugins(pids: impl Iterator<Item = u32>) -> Result<f64> {
 
 /// Processor time of this process, the plugins and their parents (the guards), in hundredths of a second.
 fn processor(running: &[Supervised]) -> Result<f64> {
-    let mut sum = ticks(Path::new("/proc/self/stat"))?.1;
+    let stat = |pid: &str| Stat::read(Path::new(&format!("/proc/{pid}/stat")));
+    let mut sum = f64::from(stat("self")?.ticks);
     for pid in pids(running) {
-        let (guard, own) = ticks(Path::new(&format!("/proc/{pid}/stat")))?;
-        sum += own + ticks(Path::new(&format!("/proc/{guard}/stat")))?.1;
+        let plugin = stat(&pid.to_string())?;
+        let guard = stat(&plugin.parent.to_string())?;
+        sum += f64::from(plugin.ticks) + f64::from(guard.ticks);
     }
     Ok(sum)
-}
-
-/// The parent, and user plus system time.
-fn ticks(stat: &Path) -> Result<(u32, f64)> {
-    let text = fs::read_to_string(stat).with_context(|| format!("{}", stat.display()))?;
-    // The program's name, in parentheses, may hold anything.
-    let fields = text.rsplit_once(") ").context("not a stat file")?.1;
-    let fields: Vec<&str> = fields.split(' ').collect();
-    let number = |index: usize| fields.get(index).and_then(|field| field.parse::<u32>().ok());
-    let (parent, user, system) = (number(1), number(11), number(12));
-    let (user, system) = (user.context("no user time")?, system.context("no system time")?);
-    Ok((parent.context("no parent")?, f64::from(user) + f64::from(system)))
 }

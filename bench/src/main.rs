@@ -1,17 +1,25 @@
 //! What Outboard promises about speed, measured: each figure beside its peer, in the same run, in rounds that take
 //! turns, medians with the lowest and highest round.
 //!
-//! Started by `cargo xtask bench`. `--quick` does fewer and shorter rounds, to see that it works; one of the words
-//! `calls`, `starts`, `idle` and `bodies` measures only that. Neither writes results.
+//! Started by `cargo xtask bench`. `--quick` does fewer and shorter rounds, to see that it works; the words `http`,
+//! `calls`, `starts`, `idle`, `route` and `memory` measure only that. Neither writes results.
 
-mod bodies;
 mod calls;
+mod client;
 mod figures;
 mod golang;
+mod http;
 mod idle;
 mod machine;
+mod memory;
 mod plugin;
+mod program;
+mod route;
+mod server;
 mod starts;
+mod stream;
+mod usage;
+mod wrk;
 
 mod wire {
     //! lab.proto
@@ -19,7 +27,7 @@ mod wire {
     tonic::include_proto!("lab");
 }
 
-use std::{env, fs, path::PathBuf};
+use std::{env, fmt::Write as _, fs, path::PathBuf};
 
 use anyhow::{Context, Result, bail};
 use outboard_jail::Launcher;
@@ -29,33 +37,63 @@ use tokio::runtime::Runtime;
 struct Effort {
     rounds: usize,
     seconds: u64,
+    http_rounds: usize,
+    http_seconds: u64,
     starts: usize,
     plugins: usize,
+    body_bytes: u64,
 }
 
-const FULL: Effort = Effort { rounds: 5, seconds: 3, starts: 40, plugins: 1000 };
-const QUICK: Effort = Effort { rounds: 2, seconds: 1, starts: 5, plugins: 50 };
+const FULL: Effort = Effort {
+    rounds: 5,
+    seconds: 3,
+    http_rounds: 7,
+    http_seconds: 2,
+    starts: 40,
+    plugins: 1000,
+    body_bytes: 1 << 30,
+};
+const QUICK: Effort = Effort {
+    rounds: 2,
+    seconds: 1,
+    http_rounds: 2,
+    http_seconds: 1,
+    starts: 5,
+    plugins: 50,
+    body_bytes: 1 << 26,
+};
 
-/// What is measured.
-const PARTS: [&str; 4] = ["calls", "starts", "idle", "bodies"];
+/// What is measured: the word for it, and its heading in the results.
+const PARTS: [(&str, &str); 6] = [
+    ("http", "P1: HTTP through a plugin"),
+    ("calls", "P2: a call from host to plugin (plain Unix socket)"),
+    ("starts", "P3: from spawn to serving"),
+    ("idle", "P4: many idle plugins"),
+    ("route", "P5: the route of a request"),
+    ("memory", "P8: large bodies"),
+];
 
 fn main() -> Result<()> {
     Launcher::run_if_asked();
     let launcher: &'static Launcher = Box::leak(Box::new(Launcher::fork()?));
     outboard_jail::raise_open_files()?;
-    let (mut effort, mut only, mut results) = (FULL, None, env::var_os("OUTBOARD_BENCH_RESULTS"));
+    let (mut effort, mut only, mut results) =
+        (FULL, Vec::new(), env::var_os("OUTBOARD_BENCH_RESULTS"));
     for argument in env::args().skip(1) {
         match argument.as_str() {
             "--quick" => (effort, results) = (QUICK, None),
-            part if PARTS.contains(&part) => only = Some(argument),
-            other => bail!(
-                "unknown argument {other:?}; there are --quick, calls, starts, idle and bodies"
-            ),
+            word if PARTS.iter().any(|(part, _)| *part == word) => only.push(argument),
+            other => {
+                let words = PARTS.map(|(word, _)| word).join(", ");
+                bail!("unknown argument {other:?}; there are --quick, {words}");
+            }
         }
     }
     let runtime = Runtime::new()?;
-    if let Some(part) = only {
-        println!("{}", measure(&part, launcher, &runtime, &effort)?);
+    for part in &only {
+        println!("{}", measure(part, launcher, &runtime, &effort)?);
+    }
+    if !only.is_empty() {
         return Ok(());
     }
     let text = all(launcher, &runtime, &effort)?;
@@ -74,27 +112,27 @@ fn measure(
 ) -> Result<String> {
     eprintln!("bench: {part}");
     match part {
+        "http" => http::measure(effort.http_rounds, effort.http_seconds),
         "calls" => calls::measure(launcher, runtime, effort.rounds, effort.seconds),
         "starts" => starts::measure(launcher, runtime, effort.starts),
-        "bodies" => bodies::measure(effort.rounds, effort.seconds),
-        _ => idle::measure(launcher, runtime, effort.rounds.min(3), effort.plugins),
+        "idle" => idle::measure(launcher, runtime, effort.rounds.min(3), effort.plugins),
+        "route" => route::measure(effort.rounds),
+        _ => memory::measure(effort.body_bytes),
     }
 }
 
 fn all(launcher: &'static Launcher, runtime: &Runtime, effort: &Effort) -> Result<String> {
     let machine = machine::describe();
     let commit = env::var("OUTBOARD_BENCH_COMMIT").unwrap_or_else(|_| "unknown".to_owned());
-    let [calls, starts, idle, bodies] = PARTS.map(|part| measure(part, launcher, runtime, effort));
-    let (calls, starts, idle, bodies) = (calls?, starts?, idle?, bodies?);
-    Ok(format!(
+    let mut text = format!(
         "# How fast it is\n\n\
          Written by `cargo xtask bench`. Each figure stands beside its peer of the same run; rounds took turns; medians, \
          with the lowest and highest round in parentheses. Ratios are medians of the rounds' own ratios.\n\n\
-         * machine: {machine}\n* commit: {commit}\n\n\
-         ## P2: a unary call from host to plugin (plain Unix socket)\n\n{calls}\n\
-         ## P3: from spawn to serving\n\n{starts}\n\
-         ## P4: many idle plugins\n\n{idle}\n\
-         ## Bodies: on the stream that all requests share, or each on a stream of its own\n\n\
-         16 bodies at a time, and 4 small requests beside them.\n\n{bodies}"
-    ))
+         * machine: {machine}\n* commit: {commit}\n"
+    );
+    for (word, heading) in PARTS {
+        let measured = measure(word, launcher, runtime, effort)?;
+        write!(text, "\n## {heading}\n\n{measured}")?;
+    }
+    Ok(text)
 }

@@ -1,7 +1,6 @@
 //! Starts a plugin in the two ways that are compared: through outboard-host, and bare.
 
 use std::{
-    env,
     ffi::OsString,
     io::{BufRead as _, BufReader, Read as _},
     os::unix::net::UnixStream,
@@ -16,12 +15,14 @@ use outboard_host::{Launch, Process, TlsMode};
 use outboard_jail::{Containment, Launcher, Program};
 use tempfile::TempDir;
 
+use crate::program::{built, directory};
+
 /// The cookie of the lab service.
 const COOKIE: (&str, &str) = ("OUTBOARD_LAB", "lab");
 
-/// Our plugin, built beside this program.
+/// Our plugin of the lab service.
 pub(crate) fn ours() -> Result<PathBuf> {
-    Ok(env::current_exe()?.with_file_name("bench-plugin"))
+    built("bench-plugin")
 }
 
 /// Under outboard-host. Stopped when dropped, as the process is.
@@ -30,10 +31,22 @@ pub(crate) struct Supervised {
     _directory: TempDir,
 }
 
+/// A plugin of the lab service.
 pub(crate) async fn supervised(
     launcher: &Launcher,
     program: &Path,
     tls: TlsMode,
+) -> Result<Supervised> {
+    supervised_with(launcher, program, tls, COOKIE, Vec::new()).await
+}
+
+/// Any plugin, with variables of its own.
+pub(crate) async fn supervised_with(
+    launcher: &Launcher,
+    program: &Path,
+    tls: TlsMode,
+    cookie: (&str, &str),
+    env: Vec<(OsString, OsString)>,
 ) -> Result<Supervised> {
     let directory = directory()?;
     let path = directory.path().to_path_buf();
@@ -41,11 +54,11 @@ pub(crate) async fn supervised(
         name: "bench".to_owned(),
         program: Program::Path(program.to_path_buf()),
         args: vec![program.as_os_str().to_owned()],
-        env: Vec::<(OsString, OsString)>::new(),
+        env,
         work_dir: path.clone(),
         socket_dir: path.clone(),
         broker_dir: path,
-        cookie: (COOKIE.0.to_owned(), COOKIE.1.to_owned()),
+        cookie: (cookie.0.to_owned(), cookie.1.to_owned()),
         versions: vec![1],
         tls,
         containment: Containment::strongest(),
@@ -97,8 +110,4 @@ impl Drop for Bare {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn directory() -> Result<TempDir> {
-    tempfile::Builder::new().prefix("ob").tempdir_in("/tmp").context("no directory below /tmp")
 }

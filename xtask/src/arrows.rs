@@ -19,7 +19,10 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("outboard-sdk", &["outboard-proto"]),
     ("outboard-plugin-mock", &["outboard-sdk"]),
     ("e2e", &["outboard-host", "outboard-jail", "outboard-proto", "outboard-sdk"]),
-    ("bench", &["outboard-host", "outboard-jail", "outboard-proto", "outboard-sdk"]),
+    (
+        "bench",
+        &["outboard-core", "outboard-host", "outboard-jail", "outboard-proto", "outboard-sdk"],
+    ),
     ("xtask", &[]),
 ];
 

@@ -9,7 +9,10 @@ use crate::{
 
 pub(crate) fn bench(arguments: &[String]) -> Result<()> {
     needs::go()?;
+    needs::bench()?;
     let go = golang::build()?;
+    // Alone, so that it gets the features that it has everywhere else.
+    run(&mut cargo(&["build", "--release", "-p", "outboard"]))?;
     run(&mut cargo(&["build", "--release", "-p", "bench", "--bins"]))?;
     // The results of the last run are no change of what is measured.
     let status = ["status", "--porcelain", "--", ".", ":!bench/RESULTS.md"];

@@ -25,7 +25,8 @@ const USAGE: &str = "cargo xtask COMMAND
   test [ARGS]   format, lints, and all tests, with all that they need; ARGS go to `cargo test`
   prepare       builds what the tests run besides themselves; then `cargo test -p e2e` works alone
   tidy          the rules that no compiler checks
-  bench [PART]  measure, and write bench/RESULTS.md; calls, starts or idle: only that, and write nothing";
+  bench [PARTS] measure, and write bench/RESULTS.md; http, calls, starts, idle, route or memory: only those, and
+                write nothing";
 
 fn main() -> ExitCode {
     let mut arguments = env::args().skip(1);

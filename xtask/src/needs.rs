@@ -98,6 +98,27 @@ fn find_client(name: &str) -> Option<PathBuf> {
     places.find(|place| place.is_file())
 }
 
+/// nginx, and wrk to put it and us under load. Installed where they are missing and we may.
+pub(crate) fn bench() -> Result<()> {
+    // As where it is started: nginx is below /usr/sbin, which is not on everybody's PATH.
+    let is_there =
+        |name| find_client(name).is_some() || PathBuf::from("/usr/sbin").join(name).is_file();
+    let missing: Vec<_> = BENCH.into_iter().filter(|(name, _)| !is_there(name)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages: Vec<_> = missing.into_iter().map(|(_, package)| package).collect();
+    ensure!(
+        nix::unistd::geteuid().is_root(),
+        "the measurements need {0}; install (Debian: apt-get install {0})",
+        packages.join(" ")
+    );
+    apt_install(&packages)
+}
+
+/// Peers of the measurements. A further one, glewlwyd, is only measured where it is installed.
+const BENCH: [(&str, &str); 2] = [("nginx", "nginx-light"), ("wrk", "wrk")];
+
 /// Python 3.10 or newer, with venv and pip.
 pub(crate) fn python() -> Result<()> {
     const ADVICE: &str =
