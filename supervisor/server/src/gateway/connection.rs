@@ -65,7 +65,6 @@ impl Peer {
     /// Nothing happens where the client cannot take one: on HTTP/2 (hyper has no way), on HTTP/1.0, when the
     /// request is answered already, while the client is behind with the response before (it pipelines and does
     /// not read), and beyond 64 KiB that it has not taken. 100 and 101 are hyper's, so they are not sent either.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the framed path comes next"))]
     pub(super) fn inform(&self, status: StatusCode, headers: &HeaderMap) {
         let is_ours = status.is_informational()
             && status != StatusCode::CONTINUE

@@ -64,12 +64,13 @@ pub(super) async fn speak<S: Io>(
     let ended = loop {
         tokio::select! {
             biased;
-            ended = &mut connection => break ended,
-            () = &mut gone => return Ended::Away,
+            // First, so that no response after it leaves the client in the belief that it may ask again.
             () = &mut closing, if !is_closing => {
                 std::pin::Pin::new(&mut connection).graceful_shutdown();
                 is_closing = true;
             }
+            ended = &mut connection => break ended,
+            () = &mut gone => return Ended::Away,
         }
     };
     let is_timeout = ended.as_ref().is_err_and(hyper::Error::is_timeout);

@@ -8,7 +8,6 @@ mod streams;
 use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -24,7 +23,7 @@ use super::Settings;
 use super::body::Body;
 use super::connection::Peer;
 use super::http1::Io;
-use super::serve::{FAREWELL, Server};
+use super::serve::{FAREWELL, Patience, Server};
 use super::wire::{self, Wire};
 use super::worker::Tasks;
 
@@ -43,9 +42,8 @@ const SEND_BUFFER: usize = 64 << 10;
 /// a rule (CVE-2025-8671), until the connection is given up.
 const MAX_RESET: usize = 20;
 const MAX_BROKEN: usize = 128;
-/// When to ask a client of which nothing is heard whether it is still there, and how long it may take.
-const PING: Duration = Duration::from_secs(20);
-const PONG: Duration = Duration::from_secs(20);
+/// How much may wait in the kernel behind what is on its way: what is urgent, such as a ping, waits as well.
+const UNSENT: u32 = 128 << 10;
 
 /// Runs hyper's task for each stream, as one of the worker's.
 #[derive(Debug, Clone)]
@@ -57,7 +55,9 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Spawner {
     }
 }
 
-pub(super) fn builder(settings: &Settings, tasks: Tasks) -> Builder<Spawner> {
+/// A client of which nothing is heard for the time of `patience` is asked whether it is still there, and has as
+/// long again to say so.
+pub(super) fn builder(settings: &Settings, patience: Patience, tasks: Tasks) -> Builder<Spawner> {
     let header_bytes = u32::try_from(settings.max_header_bytes).unwrap_or(u32::MAX);
     let mut http = Builder::new(Spawner(tasks));
     http.timer(TokioTimer::new())
@@ -68,8 +68,8 @@ pub(super) fn builder(settings: &Settings, tasks: Tasks) -> Builder<Spawner> {
         .max_header_list_size(header_bytes)
         .max_pending_accept_reset_streams(MAX_RESET)
         .max_local_error_reset_streams(MAX_BROKEN)
-        .keep_alive_interval(PING)
-        .keep_alive_timeout(PONG);
+        .keep_alive_interval(patience.stall)
+        .keep_alive_timeout(patience.stall);
     http
 }
 
@@ -81,6 +81,8 @@ pub(super) async fn speak<S: Io>(
     peer: &Peer,
     stream: &TcpStream,
 ) -> bool {
+    // Where it is not to be had, a slow client is only harder to tell from a dead one.
+    let _ = socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT);
     let streams = Streams::new(Instant::now());
     let service =
         service_fn(|request| answer(server.clone(), peer.clone(), streams.begin(), request));
@@ -94,6 +96,7 @@ pub(super) async fn speak<S: Io>(
     loop {
         let next = tokio::select! {
             biased;
+            () = &mut closing, if !is_leaving => Next::Leave,
             ended = &mut connection => {
                 if let Err(error) = ended {
                     tracing::debug!(peer = %peer.address, %error, "a connection ended early");
@@ -105,7 +108,6 @@ pub(super) async fn speak<S: Io>(
                 tracing::debug!(peer = %peer.address, "a client gives up most of its requests");
                 return true;
             }
-            () = &mut closing, if !is_leaving => Next::Leave,
             () = &mut check => next(server, streams.check(), is_leaving),
         };
         match next {

@@ -45,7 +45,7 @@ impl Server {
     pub(super) fn new(settings: &Settings, patience: Patience, door: Door) -> Self {
         Self {
             http1: one::builder(settings, patience.head),
-            http2: two::builder(settings, door.tasks.clone()),
+            http2: two::builder(settings, patience, door.tasks.clone()),
             max_headers: settings.max_headers,
             patience,
             closing: door.tasks.closing().clone(),

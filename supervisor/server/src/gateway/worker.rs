@@ -136,28 +136,8 @@ struct Worker {
 }
 
 impl Worker {
-    /// Tells how many connections it cut off, when nothing of it is left.
     fn start(self) -> oneshot::Receiver<usize> {
-        let (tell, told) = oneshot::channel();
-        let index = self.index;
-        let thread = thread::Builder::new().name(format!("gateway-{index}"));
-        let started = thread.spawn(move || {
-            // Inside the thread, so that all that a worker has is gone before its end is told.
-            match std::panic::catch_unwind(AssertUnwindSafe(|| self.run())) {
-                Ok(Ok(cut_off)) => drop(tell.send(cut_off)),
-                Ok(Err(error)) => {
-                    tracing::error!(worker = index, %error, "a worker of the gateway could not start");
-                }
-                Err(_) => tracing::error!(
-                    worker = index,
-                    "a worker of the gateway panicked, and its clients are cut off; this is a bug, please report it"
-                ),
-            }
-        });
-        if let Err(error) = started {
-            tracing::error!(worker = index, %error, "a thread of the gateway could not be started");
-        }
-        told
+        start(self.index, || self.run())
     }
 
     fn run(self) -> io::Result<usize> {
@@ -217,5 +197,56 @@ impl Common {
         let observer = routes.observer().worker(worker);
         let door = Door { worker, tasks, prefix, routes, limits, bodies, observer };
         Server::new(&settings, patience, door)
+    }
+}
+
+/// Runs a worker in a thread, and tells how many connections it cut off when nothing of it is left.
+fn start(
+    index: usize,
+    run: impl FnOnce() -> io::Result<usize> + Send + 'static,
+) -> oneshot::Receiver<usize> {
+    let (tell, told) = oneshot::channel();
+    let thread = thread::Builder::new().name(format!("gateway-{index}"));
+    let started = thread.spawn(move || match std::panic::catch_unwind(AssertUnwindSafe(run)) {
+        Ok(Ok(cut_off)) => drop(tell.send(cut_off)),
+        Ok(Err(error)) => {
+            tracing::error!(worker = index, %error, "a worker of the gateway could not start");
+        }
+        Err(_) => tracing::error!(
+            worker = index,
+            "a worker of the gateway panicked, and its clients are cut off; this is a bug, please report it"
+        ),
+    });
+    if let Err(error) = started {
+        tracing::error!(worker = index, %error, "a thread of the gateway could not be started");
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_end_of_a_worker_is_noticed_however_it_comes() {
+        assert_eq!(start(0, || Ok(3)).await, Ok(3));
+        assert!(start(1, || Err(io::ErrorKind::OutOfMemory.into())).await.is_err());
+        assert!(start(2, || panic!("this is what the test is about")).await.is_err());
+        let named = start(3, || {
+            assert_eq!(thread::current().name(), Some("gateway-3"));
+            Ok(0)
+        });
+        assert_eq!(named.await, Ok(0));
+    }
+
+    #[tokio::test]
+    async fn a_panic_ends_only_its_task() {
+        let tasks = Tasks::default();
+        tasks.spawn(async { panic!("this is what the test is about") });
+        let (tell, told) = oneshot::channel();
+        tasks.spawn(async { tell.send(()).unwrap() });
+        told.await.unwrap();
+        tasks.waited_for.close();
+        tasks.waited_for.wait().await;
     }
 }

@@ -18,7 +18,7 @@ pub(crate) struct Reply {
 
 impl Reply {
     /// Reads the first response in `bytes` and takes all that follows as its body.
-    fn parse(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
         let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
         let mut lines = head.split("\r\n");

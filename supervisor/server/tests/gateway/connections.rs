@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use outboard::gateway::{Gateway, Settings};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
 
 use crate::client::{Client, get};
@@ -14,10 +14,10 @@ use crate::limits::Dropped;
 
 const GET: &str = "GET /api/shop/x HTTP/1.1\r\nhost: a\r\n\r\n";
 /// More than it may take to notice that a client has gone, less than any other limit in these tests.
-const NOTICED: Duration = Duration::from_secs(3);
+pub(crate) const NOTICED: Duration = Duration::from_secs(3);
 
 /// A plugin that never answers, and tells when a request began and when it was cancelled.
-async fn hanging(setup: Setup) -> (Fixture, Arc<Semaphore>, Arc<Semaphore>) {
+pub(crate) async fn hanging(setup: Setup) -> (Fixture, Arc<Semaphore>, Arc<Semaphore>) {
     let (begun, dropped) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
     let (begins, drops) = (begun.clone(), dropped.clone());
     let fixture = setup
@@ -33,7 +33,7 @@ async fn hanging(setup: Setup) -> (Fixture, Arc<Semaphore>, Arc<Semaphore>) {
     (fixture, begun, dropped)
 }
 
-async fn next(semaphore: &Semaphore) {
+pub(crate) async fn next(semaphore: &Semaphore) {
     tokio::time::timeout(NOTICED, semaphore.acquire()).await.expect("in time").unwrap().forget();
 }
 
@@ -117,6 +117,62 @@ async fn clients_beyond_the_bound_wait_for_a_place() {
     assert!(early.is_err(), "the second client was served beside the first");
     drop(first);
     assert_eq!(second.reply().await.status, 200);
+}
+
+/// A worker that kept a place for a client which may never come would starve the clients of the others.
+#[tokio::test]
+async fn the_last_place_is_for_whoever_comes_whichever_worker_it_is_that_accepts() {
+    let mut setup = Setup::new(&["GET x"]);
+    setup.settings.max_connections = 1;
+    setup.settings.workers = NonZeroUsize::new(4).unwrap();
+    let fixture = setup.start(echo).await;
+    for _ in 0..32 {
+        assert_eq!(get(fixture.address, "/api/shop/x").await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_in_the_middle_of_its_body_leaves_nothing_behind() {
+    let fixture = Fixture::echo(&["POST x"]).await;
+    for framing in ["content-length: 1000", "transfer-encoding: chunked"] {
+        let mut client = Client::connect(fixture.address).await;
+        let head = "POST /api/shop/x HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\n";
+        client.send(format!("{head}{framing}\r\n\r\n")).await;
+        assert_eq!(client.reply().await.status, 100);
+        assert_eq!(fixture.activation.in_flight(), 1);
+        client.send("5\r\nhello").await;
+        drop(client);
+        let left = async {
+            while fixture.activation.in_flight() > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(NOTICED, left).await.expect("in time");
+    }
+}
+
+/// Answers that are made at once, too, are for nobody then.
+#[tokio::test]
+async fn a_client_that_closes_its_side_at_once_harms_nobody() {
+    let fixture = Fixture::echo(&["GET x"]).await;
+    for _ in 0..50 {
+        let mut client = Client::connect(fixture.address).await;
+        client.send(GET.repeat(20)).await;
+        client.0.shutdown().await.unwrap();
+        client.rest().await;
+    }
+    assert_eq!(get(fixture.address, "/api/shop/x").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_gateway_that_nobody_waits_for_any_longer_is_gone() {
+    let (mut fixture, begun, dropped) = hanging(Setup::new(&["GET x"])).await;
+    let mut client = Client::connect(fixture.address).await;
+    client.send(GET).await;
+    next(&begun).await;
+    fixture.abandon();
+    next(&dropped).await;
+    assert!(client.rest().await.is_empty());
 }
 
 #[tokio::test]

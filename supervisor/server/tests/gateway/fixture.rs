@@ -203,6 +203,12 @@ impl Fixture {
         self.process = None;
     }
 
+    /// Ends the gateway by dropping its future.
+    pub(crate) fn abandon(&mut self) {
+        let (_closing, served) = self.serving.as_ref().expect("not closed");
+        served.abort();
+    }
+
     /// Begins to shut down.
     pub(crate) fn close(&mut self) -> JoinHandle<usize> {
         let (closing, served) = self.serving.take().expect("closed once");

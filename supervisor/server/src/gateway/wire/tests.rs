@@ -174,3 +174,46 @@ async fn hints_that_a_client_does_not_take_are_bounded_and_stay_whole() {
     assert!(!read.is_empty() && read.len() <= 64 << 10, "{}", read.len());
     assert!(read.chunks(HINT.len()).all(|chunk| chunk == HINT));
 }
+
+/// The same with hyper above, which asks for a flush only when it has nothing left to write.
+#[tokio::test]
+async fn hints_come_before_their_own_response_behind_hyper() {
+    let Pair { wire, line, mut client, .. } = pair(PATIENCE).await;
+    let peer = peer(&line);
+    let go = Semaphore::new(0);
+    let service = hyper::service::service_fn(|_| async {
+        let asking = peer.asking();
+        asking.inform(StatusCode::EARLY_HINTS, &hint());
+        go.acquire().await.unwrap().forget();
+        asking.inform(StatusCode::EARLY_HINTS, &hint());
+        let reply = http_body_util::Full::new(&b"body"[..]);
+        asking.answered(StatusCode::OK);
+        Ok::<_, std::convert::Infallible>(http::Response::new(reply))
+    });
+    let io = hyper_util::rt::TokioIo::new(wire);
+    let serving = hyper::server::conn::http1::Builder::new().serve_connection(io, service);
+    let asking = async {
+        client.write_all(&b"GET / HTTP/1.1\r\nhost: a\r\n\r\n".repeat(2)).await.unwrap();
+        let mut early = vec![0; HINT.len()];
+        client.read_exact(&mut early).await.unwrap();
+        assert_eq!(early, HINT, "before there is a response");
+        go.add_permits(1);
+        let mut late = vec![0; HINT.len()];
+        client.read_exact(&mut late).await.unwrap();
+        assert_eq!(late, HINT, "with the response");
+        let response = until(&mut client, b"\r\n\r\nbody").await;
+        assert!(response.starts_with(b"HTTP/1.1 200 OK\r\n"));
+        client.read_exact(&mut late).await.unwrap();
+        assert_eq!(late, HINT, "before the next");
+        client.shutdown().await.unwrap();
+    };
+    let _ = tokio::time::timeout(PATIENCE, async { tokio::join!(serving, asking) }).await.unwrap();
+}
+
+async fn until(client: &mut TcpStream, end: &[u8]) -> Vec<u8> {
+    let mut read = Vec::new();
+    while !read.ends_with(end) {
+        read.push(client.read_u8().await.unwrap());
+    }
+    read
+}
