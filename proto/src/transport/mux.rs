@@ -178,6 +178,11 @@ impl Mux {
         self.0.lock().stream.open_requests()
     }
 
+    /// Whether a side went away, no request is open and everything is sent.
+    pub fn is_drained(&self) -> bool {
+        self.0.lock().stream.is_drained()
+    }
+
     /// At the host: whether requests may be opened now or later.
     pub fn is_usable(&self) -> bool {
         !matches!(self.may_open(), Err(OpenError::GoingAway | OpenError::Ended))
