@@ -1,7 +1,7 @@
 //! What belongs to one activation of an instance, and how a request finds its handler.
 
 use std::collections::HashMap;
-use std::future::{Future, ready};
+use std::future::{Future, pending, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -84,7 +84,14 @@ impl Future for Running {
     type Output = Outcome;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
-        let polled = catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(cx)));
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            let polled = self.0.as_mut().poll(cx);
+            if polled.is_ready() {
+                // Dropped here, as that may panic, too.
+                self.0 = pending().boxed();
+            }
+            polled
+        }));
         polled.unwrap_or_else(|_| Poll::Ready(Outcome::fail()))
     }
 }

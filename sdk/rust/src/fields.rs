@@ -25,11 +25,12 @@ pub(crate) fn into_proto(headers: &HeaderMap) -> Vec<Header> {
     let mut arena = Vec::with_capacity(headers.values().map(HeaderValue::len).sum());
     headers.values().for_each(|value| arena.extend_from_slice(value.as_bytes()));
     let mut arena = Bytes::from(arena);
-    let field = |(name, value): (&HeaderName, &HeaderValue)| Header {
+    let mut fields = Vec::with_capacity(headers.len());
+    fields.extend(headers.iter().map(|(name, value)| Header {
         name: name.as_str().to_owned(),
         value: arena.split_to(value.len()),
-    };
-    headers.iter().map(field).collect()
+    }));
+    fields
 }
 
 #[cfg(test)]

@@ -214,6 +214,11 @@ impl Request {
         Some(self.head.request.upgrade.as_str()).filter(|protocols| !protocols.is_empty())
     }
 
+    /// What the client sends after an upgrade.
+    pub(crate) fn take_connection(&self) -> Option<Body> {
+        self.head.connection.try_lock().ok()?.take()
+    }
+
     /// When the host gives the request up, its response included. `None`: it has not said.
     pub fn deadline(&self) -> Option<Instant> {
         self.head.deadline

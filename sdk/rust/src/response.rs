@@ -116,7 +116,7 @@ impl Response {
     }
 
     /// Accepts another protocol, and runs `then` with the connection once the client has it. 426, if the
-    /// client did not ask for `protocol`. (On the plain path no client can.)
+    /// client did not ask for `protocol`. (On the plain path no client can.) A connection can be had once.
     ///
     /// What `then` gives is dropped, at an `await`, when the client is gone. Headers that belong to the
     /// protocol's handshake are yours to add.
@@ -139,13 +139,16 @@ impl Response {
     ) -> Self {
         let upgrade = (UPGRADE, HeaderValue::from_static(protocol));
         let offered = request.upgrade().unwrap_or_default();
-        if !offered.split(',').any(|offer| offer.trim().eq_ignore_ascii_case(protocol)) {
-            return Self::new().status(StatusCode::UPGRADE_REQUIRED).header(upgrade.0, upgrade.1);
+        let is_offered = |offer: &str| offer.trim().eq_ignore_ascii_case(protocol);
+        let connection =
+            if offered.split(',').any(is_offered) { request.take_connection() } else { None };
+        let response = Self::new().header(upgrade.0, upgrade.1);
+        match connection {
+            Some(incoming) => response
+                .status(StatusCode::SWITCHING_PROTOCOLS)
+                .with_body(Body::upgrade(Upgrade::new(incoming, then))),
+            None => response.status(StatusCode::UPGRADE_REQUIRED),
         }
-        Self::new()
-            .status(StatusCode::SWITCHING_PROTOCOLS)
-            .header(upgrade.0, upgrade.1)
-            .with_body(Body::upgrade(Upgrade::new(request.take_body(), then)))
     }
 
     /// 303: the client shall `GET` that place, a URL or a path.

@@ -31,6 +31,8 @@ const SOCKET_PREFIX: &str = "plugin";
 const HEALTH_NAME: &str = "plugin";
 const STREAM_WINDOW: u32 = 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+/// A message of frames in one piece, where the host takes the offer. Measured.
+const MAX_FRAME_SIZE: u32 = 128 * 1024;
 /// The host bounds what it sends at once; a lower limit here would only make it wait.
 const CONCURRENT_CALLS: u32 = 4096;
 
@@ -143,6 +145,7 @@ async fn serve(
     let served = tonic::transport::Server::builder()
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(MAX_FRAME_SIZE)
         .max_concurrent_streams(CONCURRENT_CALLS)
         .add_routes(routes)
         .serve_with_incoming_shutdown(incoming, requested);

@@ -47,6 +47,10 @@ impl Stop {
         }
     }
 
+    pub(crate) fn is_requested(&self) -> bool {
+        self.token.is_cancelled()
+    }
+
     pub(crate) fn requested(&self) -> WaitForCancellationFutureOwned {
         self.token.clone().cancelled_owned()
     }

@@ -20,6 +20,8 @@ pub(crate) struct Head {
     headers: OnceLock<HeaderMap>,
     pub(super) matches: Vec<Match>,
     pub(super) upload: Mutex<Upload>,
+    /// What may become of the connection: such a request has no body, and its end is not to be waited for.
+    pub(super) connection: Mutex<Option<Body>>,
     /// `None` on the plain path.
     pub(super) informer: Option<Informer>,
     pub(super) deadline: Option<Instant>,
@@ -39,13 +41,18 @@ impl Head {
         let RequestFrame { matches, request, data, end, timeout_ms, .. } = frame;
         let request = request.ok_or(Malformed)?;
         let informer = sending.informer();
+        let on_demand = request.expects_continue.then(|| informer.clone());
+        let mut connection = None;
         let body = if end {
             data.into()
-        } else {
-            let on_demand = request.expects_continue.then(|| informer.clone());
+        } else if request.upgrade.is_empty() {
             Body::wrap(Incoming::new(data, receiving, on_demand))
+        } else {
+            connection = Some(Body::wrap(Incoming::new(data, receiving, None)));
+            Body::empty()
         };
         let mut head = Self::new(request, matches, body)?;
+        head.connection = Mutex::new(connection);
         head.informer = Some(informer);
         head.expect(timeout_ms.into());
         Ok(head)
@@ -71,6 +78,7 @@ impl Head {
             headers: OnceLock::new(),
             matches,
             upload: Mutex::new(Upload::new(body)),
+            connection: Mutex::default(),
             informer: None,
             deadline: None,
         })

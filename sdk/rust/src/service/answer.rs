@@ -15,6 +15,7 @@ use super::chain::{Answer, Broken};
 use crate::body::{Body, BodyError};
 use crate::fields;
 use crate::outcome::Verdict;
+use crate::upgrade::Upgrade;
 
 /// A response that does not fit into one frame.
 pub(super) struct Delivery {
@@ -70,7 +71,7 @@ fn ignore_over(sent: Result<(), SendError>) {
 impl Delivery {
     /// Ends when everything is on its way, or nobody wants it any more. Dropping it cuts the response off.
     pub(super) async fn run(mut self) {
-        if let Some(upgrade) = self.body.take_upgrade() {
+        if let Some(upgrade) = self.upgrade() {
             ignore_over(self.sending.respond(self.frame));
             return upgrade.run(self.sending).await;
         }
@@ -81,6 +82,16 @@ impl Delivery {
         match self.stream(piece).await {
             Ok(()) | Err(Stopped::Over) => {}
             Err(Stopped::Failed(error)) => self.cut_off(&error),
+        }
+    }
+
+    /// A connection that another status came over is not handed out.
+    fn upgrade(&mut self) -> Option<Upgrade> {
+        let status = self.frame.response.as_ref()?.status;
+        if status == u32::from(StatusCode::SWITCHING_PROTOCOLS.as_u16()) {
+            self.body.take_upgrade()
+        } else {
+            None
         }
     }
 

@@ -7,7 +7,6 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker, ready};
 
 use futures_util::Stream;
@@ -21,6 +20,7 @@ use tonic::{Status, Streaming};
 use super::Shared;
 use super::answer;
 use super::chain::{Broken, Chain};
+use crate::go_plugin::Stop;
 use crate::plugin::Plugin;
 use crate::request::Head;
 
@@ -29,8 +29,7 @@ pub(crate) struct Replies {
     outgoing: Outgoing,
     mux: Mux,
     reader: Option<AbortOnDropHandle<Ended>>,
-    /// The process stops, and the host knows.
-    is_leaving: Arc<AtomicBool>,
+    stop: Stop,
     _farewell: AbortOnDropHandle<()>,
 }
 
@@ -38,32 +37,31 @@ impl Replies {
     /// Serves a stream.
     pub(super) fn start<P: Plugin>(shared: Arc<Shared<P>>, inbound: Streaming<Frames>) -> Self {
         let (mux, outgoing) = Mux::new(Role::Plugin, shared.settings, Limits::default());
-        let is_leaving = Arc::new(AtomicBool::new(false));
-        let farewell = say_farewell(shared.stop.requested(), mux.clone(), Arc::clone(&is_leaving));
+        let stop = shared.stop.clone();
+        let farewell = say_farewell(stop.requested(), mux.clone());
         let reader = mux.clone();
         let reader = async move {
-            let door = Door::new(shared, reader.clone());
+            let mut door = Door::new(shared, reader.clone());
             reader.read(inbound, |exchange, frame| door.open(exchange, *frame)).await
         };
         Self {
             outgoing,
             mux,
             reader: Some(AbortOnDropHandle::new(tokio::spawn(reader))),
-            is_leaving,
+            stop,
             _farewell: AbortOnDropHandle::new(tokio::spawn(farewell)),
         }
     }
 
-    /// The host ends a stream that goes away; but if it does not, it must not hold up the end.
+    /// The host ends a stream that goes away; but one that does not must not hold up the end.
     fn has_left(&self) -> bool {
-        self.is_leaving.load(Ordering::Acquire) && self.mux.open_requests() == 0
+        self.stop.is_requested() && self.mux.is_drained()
     }
 }
 
-async fn say_farewell(stop: impl Future<Output = ()>, mux: Mux, is_leaving: Arc<AtomicBool>) {
+async fn say_farewell(stop: impl Future<Output = ()>, mux: Mux) {
     stop.await;
     mux.go_away("the plugin stops");
-    is_leaving.store(true, Ordering::Release);
 }
 
 impl Stream for Replies {
@@ -95,15 +93,17 @@ struct Door<P: Plugin> {
     mux: Mux,
     /// The runtime has one thread.
     is_inline: bool,
+    /// Most that the host takes with the head of a response; known from the first request on.
+    first_bytes: Option<usize>,
 }
 
 impl<P: Plugin> Door<P> {
     fn new(shared: Arc<Shared<P>>, mux: Mux) -> Self {
         let is_inline = Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread;
-        Self { shared, mux, is_inline }
+        Self { shared, mux, is_inline, first_bytes: None }
     }
 
-    fn open(&self, exchange: Exchange, frame: RequestFrame) {
+    fn open(&mut self, exchange: Exchange, frame: RequestFrame) {
         let (sending, receiving) = exchange.split();
         let Some(activation) = self.shared.activation(&frame.activation) else {
             let broken = Broken::NoActivation(frame.activation);
@@ -112,7 +112,8 @@ impl<P: Plugin> Door<P> {
         let Ok(head) = Head::framed(frame, &sending, receiving) else {
             return sending.reset(ResetCode::Internal, &Broken::Malformed.to_string());
         };
-        let first_bytes = self.mux.theirs().max_data_bytes as usize;
+        let theirs = || self.mux.theirs().max_data_bytes as usize;
+        let first_bytes = *self.first_bytes.get_or_insert_with(theirs);
         let mut request = Unanswered { chain: Chain::new(activation, head), sending, first_bytes };
         if self.is_inline {
             let now = Pin::new(&mut request.chain).poll(&mut Context::from_waker(Waker::noop()));

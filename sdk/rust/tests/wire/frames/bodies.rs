@@ -170,6 +170,18 @@ async fn who_does_not_ask_for_an_upgrade_gets_none() {
     assert_eq!(host.ask(frame).await.status(), 426);
 }
 
+/// The host leaves it without an end, as the plugin might accept.
+#[tokio::test]
+async fn a_request_that_could_be_upgraded_has_an_empty_body_for_who_does_not_care() {
+    let host = Host::start().await;
+    for (path, text) in [("whole", "0"), ("mirror", "")] {
+        let mut frame = host.post(path);
+        frame.request.as_mut().unwrap().upgrade = "h2c".to_owned();
+        let (_sending, receiving) = host.open(frame);
+        assert_eq!(Reply::of(receiving).await.text(), text, "{path}");
+    }
+}
+
 #[tokio::test]
 async fn the_plain_path_collects_a_body_in_pieces_up_to_its_limit() {
     let host = Host::start().await;
