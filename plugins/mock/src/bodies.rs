@@ -16,8 +16,8 @@ use crate::Instance;
 use crate::handlers::number;
 
 /// Byte i of every download is i modulo this, so that a piece that is missing or doubled shows.
-const PERIOD: u64 = 251;
-const PIECE_BYTES: u64 = 64 * 1024;
+const PERIOD: u8 = 251;
+const PIECE_BYTES: usize = 64 * 1024;
 
 /// `* mirror?trailers=`: sends the body back as it arrives, and the trailers after it. HTTP/1.1 passes only
 /// trailers that were announced: by names in the query, as the client's own announcement ends at the host.
@@ -79,13 +79,11 @@ fn unsatisfiable(total: u64) -> Result<Response, Failure> {
 
 /// The bytes of that range, in pieces that share one allocation.
 fn pattern(range: Range<u64>) -> impl Stream<Item = Bytes> + Send + 'static {
-    let period: Vec<u8> = (0..PERIOD).map(|byte| byte.to_le_bytes()[0]).collect();
-    let bytes = usize::try_from(PIECE_BYTES + PERIOD).expect("it is small");
-    let text = Bytes::from_iter(period.into_iter().cycle().take(bytes));
-    let (end, step) = (range.end, usize::try_from(PIECE_BYTES).expect("it is small"));
-    stream::iter(range.step_by(step)).map(move |at| {
-        let from = usize::try_from(at % PERIOD).expect("it is small");
-        let length = usize::try_from(PIECE_BYTES.min(end - at)).expect("it is small");
+    let text: Bytes = (0..PERIOD).cycle().take(PIECE_BYTES + usize::from(PERIOD)).collect();
+    let end = range.end;
+    stream::iter(range.step_by(PIECE_BYTES)).map(move |at| {
+        let from = usize::try_from(at % u64::from(PERIOD)).unwrap_or_default();
+        let length = usize::try_from(end - at).unwrap_or(usize::MAX).min(PIECE_BYTES);
         text.slice(from..from + length)
     })
 }
@@ -128,7 +126,7 @@ pub(crate) async fn early(_: Arc<Instance>, _: Request) -> Response {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
 #[cfg(test)]
@@ -155,10 +153,10 @@ mod tests {
 
     #[tokio::test]
     async fn every_byte_of_a_download_says_where_it_stands() {
-        let (start, end) = (250, 3 * PIECE_BYTES + 7);
+        let (start, end) = (250, 3 * PIECE_BYTES as u64 + 7);
         let pieces: Vec<Bytes> = pattern(start..end).collect().await;
         assert_eq!(pieces.len(), 3);
-        let expected = (start..end).map(|byte| (byte % PERIOD).to_le_bytes()[0]);
+        let expected = (start..end).map(|byte| (byte % u64::from(PERIOD)).to_le_bytes()[0]);
         assert!(pieces.concat().into_iter().eq(expected));
     }
 }

@@ -283,7 +283,7 @@ impl HttpBody for Body {
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Whole(data) => SizeHint::with_exact(data.len() as u64),
-            Kind::Source(source) => source.with(|source| source.size_hint()),
+            Kind::Source(source) => source.with(HttpBody::size_hint),
             Kind::Shared(body) => HttpBody::size_hint(&*lock(body)),
             Kind::Upgrade(_) | Kind::Taken => SizeHint::default(),
         }

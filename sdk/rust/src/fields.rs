@@ -12,9 +12,10 @@ pub(crate) fn from_proto<'a>(fields: impl IntoIterator<Item = &'a Header>) -> He
     for field in fields {
         let name = HeaderName::from_bytes(field.name.as_bytes());
         let value = HeaderValue::from_maybe_shared(field.value.clone());
-        match (name, value) {
-            (Ok(name), Ok(value)) => drop(headers.append(name, value)),
-            _ => tracing::warn!(name = field.name, "the host sent a field that is none"),
+        if let (Ok(name), Ok(value)) = (name, value) {
+            headers.append(name, value);
+        } else {
+            tracing::warn!(name = field.name, "the host sent a field that is none");
         }
     }
     headers

@@ -49,6 +49,12 @@
 //!   activation's handlers share.
 //! * [`Endpoints`] says what is served where. Matching is the host's; so are limits on size and time,
 //!   see [`Endpoint`]. Endpoints that match the same request run as a chain: [`Outcome`].
+//! * A [`Body`] is whole or comes in pieces, and pieces come only as fast as they are taken. Read a
+//!   request's with [`Request::bytes`], [`Request::json`] or, piece by piece, [`Request::take_body`];
+//!   answer in pieces with [`Response::stream`], [`Response::channel`] or [`Response::sse`].
+//!   [`Response::upgrade`] leaves HTTP, for a WebSocket for example.
+//! * A handler's future, the stream of its response and the future of its connection are dropped at an
+//!   `await` when the client is gone or time is up.
 //! * [`Host`], in [`Init`], is the way back: where am I, what is my URL, write a log.
 //! * Logs are `tracing` events; [`hclog`] carries them to the host.
 //! * Nothing that an author's code does ends the process but `std::process::exit` and `abort`: a panic

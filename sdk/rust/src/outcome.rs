@@ -13,6 +13,10 @@ use crate::response::Response;
 /// with a [`Response`], which completes the chain. A filter says [`Outcome::proceed`] or
 /// [`Outcome::refuse`].
 ///
+/// All of them have the same body: who reads it whole leaves it to the others, and who takes it as a stream
+/// takes it from them; see [`Request::take_body`](crate::Request::take_body). What they answer is one
+/// response that grows: [`Request::response_so_far`](crate::Request::response_so_far).
+///
 /// ```
 /// use outboard_sdk::{Outcome, Request, Response};
 ///

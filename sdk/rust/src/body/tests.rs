@@ -48,7 +48,7 @@ async fn trailers_are_known_at_the_end_and_pass_through_other_bodies() {
     assert_eq!((data.unwrap(), ended), ("data".into(), Ok(())));
     assert!(!body.is_end_stream());
     assert!(next(&mut body).await.is_none());
-    let names: Vec<&str> = body.trailers().unwrap().keys().map(|name| name.as_str()).collect();
+    let names: Vec<&str> = body.trailers().unwrap().keys().map(http::HeaderName::as_str).collect();
     assert_eq!(names, ["x-a", "x-b"]);
     let frame = body.frame().await.unwrap().unwrap();
     assert_eq!(frame.into_trailers().unwrap().len(), 2);

@@ -53,7 +53,7 @@ impl Host {
     /// A request whose body follows.
     fn post(&self, path: &str) -> Box<RequestFrame> {
         let mut frame = self.get(path);
-        frame.request.as_mut().unwrap().method = "POST".to_owned();
+        "POST".clone_into(&mut frame.request.as_mut().unwrap().method);
         frame.end = false;
         frame
     }

@@ -89,7 +89,9 @@ async fn uploads_that_nobody_reads_hold_up_nobody() {
     }
     assert_eq!(host.send("whole", pattern(MIB)).await.text(), MIB.to_string());
     assert!(stuck.iter().all(|(upload, _)| !upload.is_finished()));
-    stuck.iter().for_each(|(upload, _)| upload.abort());
+    for (upload, _) in stuck {
+        upload.abort();
+    }
 }
 
 #[tokio::test]
