@@ -242,8 +242,7 @@ impl Call<'_> {
         } else {
             let pulse = Pulse::new();
             let stream = Stream::new(receiving, data, length, pulse.clone());
-            let stream =
-                stream.ok_or_else(|| self.fault("the body is longer than its content-length"))?;
+            let stream = stream.map_err(|problem| self.fault(&problem))?;
             *reply.body_mut() = Body::Stream(stream);
             Some(pulse)
         };

@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 /// Nothing in these tests takes this long unless it hangs.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -57,17 +58,28 @@ impl Reply {
     }
 }
 
-pub(crate) struct Client(pub(crate) TcpStream);
+/// A connection, or one direction of it.
+pub(crate) struct Client<S = TcpStream>(pub(crate) S);
 
 impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         Self(TcpStream::connect(address).await.unwrap())
     }
 
+    /// To read and to write at the same time.
+    pub(crate) fn split(self) -> (Client<OwnedReadHalf>, Client<OwnedWriteHalf>) {
+        let (reader, writer) = self.0.into_split();
+        (Client(reader), Client(writer))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Client<S> {
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.0.write_all(bytes.as_ref()).await.unwrap();
     }
+}
 
+impl<S: AsyncRead + Unpin> Client<S> {
     /// Everything until the server closes. A reset counts as an end, for what came before it to be seen.
     pub(crate) async fn rest(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -78,15 +90,66 @@ impl Client {
 
     /// The next response, which must say its length.
     pub(crate) async fn reply(&mut self) -> Reply {
+        let mut reply = self.head().await;
+        let length = reply.header("content-length").map_or(0, |length| length.parse().unwrap());
+        reply.body = self.take(length).await;
+        reply
+    }
+
+    /// The head of the next response.
+    pub(crate) async fn head(&mut self) -> Reply {
         let mut bytes = Vec::new();
         while !bytes.ends_with(b"\r\n\r\n") {
             bytes.push(self.byte().await);
         }
-        let mut reply = Reply::parse(&bytes).unwrap();
-        let length = reply.header("content-length").map_or(0, |length| length.parse().unwrap());
-        reply.body = vec![0; length];
-        tokio::time::timeout(PATIENCE, self.0.read_exact(&mut reply.body)).await.unwrap().unwrap();
-        reply
+        Reply::parse(&bytes).unwrap()
+    }
+
+    /// The next so many bytes.
+    pub(crate) async fn take(&mut self, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        tokio::time::timeout(PATIENCE, self.0.read_exact(&mut bytes)).await.unwrap().unwrap();
+        bytes
+    }
+
+    /// The next chunk of a body; empty if it is the last one.
+    pub(crate) async fn chunk(&mut self) -> Vec<u8> {
+        let size = self.line().await;
+        let length = usize::from_str_radix(&size, 16).unwrap();
+        let data = self.take(length).await;
+        if length > 0 {
+            assert_eq!(self.line().await, "");
+        }
+        data
+    }
+
+    /// All chunks of a body, and the lines of the trailer section behind them.
+    pub(crate) async fn chunked(&mut self) -> (Vec<u8>, Vec<String>) {
+        let mut body = Vec::new();
+        loop {
+            let chunk = self.chunk().await;
+            if chunk.is_empty() {
+                break;
+            }
+            body.extend(chunk);
+        }
+        let mut trailers = Vec::new();
+        loop {
+            let line = self.line().await;
+            if line.is_empty() {
+                return (body, trailers);
+            }
+            trailers.push(line);
+        }
+    }
+
+    async fn line(&mut self) -> String {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\r\n") {
+            line.push(self.byte().await);
+        }
+        line.truncate(line.len() - 2);
+        String::from_utf8(line).unwrap()
     }
 
     async fn byte(&mut self) -> u8 {

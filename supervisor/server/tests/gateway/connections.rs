@@ -9,8 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
 
 use crate::client::{Client, get};
-use crate::fixture::{Answer, Fixture, Setup, echo, ok};
-use crate::limits::Dropped;
+use crate::fixture::{Answer, Dropped, Fixture, Setup, echo, ok};
 
 const GET: &str = "GET /api/shop/x HTTP/1.1\r\nhost: a\r\n\r\n";
 /// More than it may take to notice that a client has gone, less than any other limit in these tests.

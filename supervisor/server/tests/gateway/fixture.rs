@@ -1,10 +1,11 @@
 //! A gateway in front of one plugin whose handler is a closure.
 
+pub(crate) mod plugin;
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,46 +18,27 @@ use outboard::gateway::{Gateway, Limits, Settings};
 use outboard::plugin::backend::{Backend, Way};
 use outboard::plugin::snapshot::{Activation, Routes};
 use outboard_core::route::{EndpointSpec, Endpoints};
+use outboard_proto::frame;
 use outboard_proto::handshake::Address;
-use outboard_proto::plugin::v1::http_server::{Http, HttpServer};
+use outboard_proto::plugin::v1::http_server::HttpServer;
 use outboard_proto::plugin::v1::{
-    Frames, HandleRequest, HandleResponse, Header, Outcome, Response,
+    Frames, HandleRequest, HandleResponse, Header, Outcome, RequestFrame, Response,
 };
+use outboard_proto::transport::mux::Exchange;
 use outboard_proto::transport::{Listener, PeerCheck, connect};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tonic::Streaming;
 use tonic::transport::Server;
-use tonic::{Request, Status, Streaming};
+
+use self::plugin::Plugin;
+pub(crate) use self::plugin::{Answer, Streams};
 
 pub(crate) const INSTANCE: &str = "shop";
-
-pub(crate) type Answer = Result<HandleResponse, Status>;
-type Answering = Pin<Box<dyn Future<Output = Answer> + Send>>;
-type Handler = Arc<dyn Fn(HandleRequest) -> Answering + Send + Sync>;
-
-/// A plugin process, as far as the gateway can tell.
-struct Plugin(Handler);
-
-#[tonic::async_trait]
-impl Http for Plugin {
-    type ServeStream = tokio_stream::Empty<Result<Frames, Status>>;
-
-    async fn serve(
-        &self,
-        _: Request<Streaming<Frames>>,
-    ) -> Result<tonic::Response<Self::ServeStream>, Status> {
-        Err(Status::unimplemented("this plugin has the plain path only"))
-    }
-
-    async fn handle(
-        &self,
-        request: Request<HandleRequest>,
-    ) -> Result<tonic::Response<HandleResponse>, Status> {
-        (self.0)(request.into_inner()).await.map(tonic::Response::new)
-    }
-}
 
 /// The runtime that a plugin has to itself, so that all of it can end at once, as a process does.
 struct Process(Option<Runtime>);
@@ -89,6 +71,7 @@ impl Drop for Process {
 
 /// What a test can set before the gateway runs.
 pub(crate) struct Setup {
+    pub(crate) way: Way,
     pub(crate) endpoints: Vec<EndpointSpec>,
     pub(crate) settings: Settings,
     pub(crate) limits: Limits,
@@ -97,13 +80,17 @@ pub(crate) struct Setup {
     pub(crate) stall_timeout: Duration,
     pub(crate) drain: Duration,
     pub(crate) body_memory: usize,
+    /// What a framed plugin says in its Hello.
+    pub(crate) hello: frame::Settings,
+    pub(crate) hello_limit: Duration,
 }
 
 impl Setup {
-    /// Endpoints numbered from 1, each `"METHOD url"`.
+    /// Endpoints numbered from 1, each `"METHOD url"`, of a plugin on the plain path.
     pub(crate) fn new(endpoints: &[&str]) -> Self {
         let listen = "127.0.0.1:0".parse().unwrap();
         Self {
+            way: Way::Plain,
             endpoints: (1..).zip(endpoints).map(|(id, text)| endpoint(id, text)).collect(),
             settings: Settings {
                 listen,
@@ -130,9 +117,17 @@ impl Setup {
             stall_timeout: Duration::from_secs(20),
             drain: Duration::from_secs(20),
             body_memory: 64 << 20,
+            hello: frame::Settings::default(),
+            hello_limit: Duration::from_secs(5),
         }
     }
 
+    /// The same, on the framed path.
+    pub(crate) fn framed(endpoints: &[&str]) -> Self {
+        Self { way: Way::Framed, ..Self::new(endpoints) }
+    }
+
+    /// A plugin that answers whole requests, on either path.
     pub(crate) async fn start<F>(
         self,
         handler: impl Fn(HandleRequest) -> F + Send + Sync + 'static,
@@ -140,15 +135,49 @@ impl Setup {
     where
         F: Future<Output = Answer> + Send + 'static,
     {
+        let plugin = match self.way {
+            Way::Plain => Plugin::plain(handler),
+            Way::Framed => Plugin::whole(self.hello, handler),
+        };
+        self.start_plugin(plugin).await
+    }
+
+    /// A plugin that is handed each request as it begins, with both its directions.
+    pub(crate) async fn start_exchange<F>(
+        self,
+        handler: impl Fn(Exchange, Box<RequestFrame>) -> F + Send + Sync + 'static,
+    ) -> Fixture
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let plugin = Plugin::framed(self.hello, handler);
+        self.start_plugin(plugin).await
+    }
+
+    /// A plugin that is handed each stream, and keeps to no rules but those that it wants to.
+    pub(crate) async fn start_raw<F>(
+        self,
+        handler: impl Fn(Streaming<Frames>, mpsc::UnboundedSender<Frames>) -> F + Send + Sync + 'static,
+    ) -> Fixture
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.start_plugin(Plugin::raw(handler)).await
+    }
+
+    async fn start_plugin(self, plugin: Plugin) -> Fixture {
         let dir = tempfile::tempdir().unwrap();
-        let plugin = Plugin(Arc::new(move |request| Box::pin(handler(request))));
+        let streams = plugin.streams();
         let (process, address) = Process::start(plugin, dir.path());
-        let backend = Backend::new(Way::Plain, move || {
+        let dials = Arc::new(Semaphore::new(0));
+        let dialled = dials.clone();
+        let backend = Backend::new(self.way, move || {
             let address = address.clone();
+            dialled.add_permits(1);
             async move { connect(&address, None, &PeerCheck::any(), Duration::from_secs(5)).await }
         });
 
-        let backend = Arc::new(backend);
+        let backend = Arc::new(backend.with_hello_limit(self.hello_limit));
         let activation =
             Activation::new("activation-1".into(), "mock".into(), INSTANCE.into(), backend);
         let activation = Arc::new(activation);
@@ -170,7 +199,18 @@ impl Setup {
         let serving = gateway.serve(routes.clone(), limits, shutdown, self.drain);
         let serving = Some((closing, tokio::spawn(serving)));
         let process = Some(process);
-        Fixture { address, routes, activation, quotas, allowance, process, serving, _dir: dir }
+        Fixture {
+            address,
+            routes,
+            activation,
+            quotas,
+            allowance,
+            streams,
+            dials,
+            process,
+            serving,
+            _dir: dir,
+        }
     }
 }
 
@@ -187,6 +227,10 @@ pub(crate) struct Fixture {
     pub(crate) activation: Arc<Activation>,
     pub(crate) quotas: Arc<Quotas>,
     pub(crate) allowance: Allowance,
+    /// Those that a framed plugin was handed.
+    pub(crate) streams: Streams,
+    /// A permit for each time that the host dialled the plugin.
+    pub(crate) dials: Arc<Semaphore>,
     process: Option<Process>,
     serving: Option<(oneshot::Sender<()>, JoinHandle<usize>)>,
     _dir: TempDir,
@@ -196,6 +240,16 @@ impl Fixture {
     /// A plugin that answers every request with the request itself, for [`decode`].
     pub(crate) async fn echo(endpoints: &[&str]) -> Self {
         Setup::new(endpoints).start(echo).await
+    }
+
+    /// Waits until nothing is under way any more, on either side.
+    pub(crate) async fn quiet(&self) {
+        let is_quiet = || {
+            self.activation.in_flight() == 0
+                && self.activation.backend().open_requests() == 0
+                && self.streams.all().iter().all(|stream| stream.open_requests() == 0)
+        };
+        eventually(is_quiet).await;
     }
 
     /// Ends the plugin's connections and its socket, as its death would.
@@ -214,6 +268,25 @@ impl Fixture {
         let (closing, served) = self.serving.take().expect("closed once");
         closing.send(()).unwrap();
         served
+    }
+}
+
+/// Waits until `holds`.
+pub(crate) async fn eventually(mut holds: impl FnMut() -> bool) {
+    let waiting = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), waiting).await.expect("it comes about");
+}
+
+/// Tells when it is dropped.
+pub(crate) struct Dropped(pub(crate) Arc<Semaphore>);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.0.add_permits(1);
     }
 }
 

@@ -5,11 +5,10 @@ use std::time::{Duration, Instant};
 
 use outboard::gateway::bounds::Allowances;
 use outboard_proto::plugin::v1::HandleRequest;
-use tokio::net::TcpSocket;
 use tokio::sync::Semaphore;
 
 use crate::client::{Client, get, post, raw, request};
-use crate::fixture::{Answer, Fixture, Setup, decode, echo, ok};
+use crate::fixture::{Answer, Dropped, decode, echo, ok};
 
 async fn length(request: HandleRequest) -> Answer {
     ok(request.body.len().to_string())
@@ -17,7 +16,7 @@ async fn length(request: HandleRequest) -> Answer {
 
 #[tokio::test]
 async fn a_body_up_to_the_limit_passes_and_one_byte_more_does_not() {
-    let mut setup = Setup::new(&["POST x", "POST small", "POST huge"]);
+    let mut setup = super::setup(&["POST x", "POST small", "POST huge"]);
     setup.allowance.bounds.max_body = 1000;
     setup.endpoints[1].max_body_bytes = 10;
     setup.endpoints[2].max_body_bytes = 1 << 40;
@@ -41,7 +40,7 @@ async fn a_body_up_to_the_limit_passes_and_one_byte_more_does_not() {
 
 #[tokio::test]
 async fn a_client_that_asks_first_is_told_before_it_sends() {
-    let fixture = Setup::new(&["POST x"]).start(length).await;
+    let fixture = super::setup(&["POST x"]).start(length).await;
     let mut client = Client::connect(fixture.address).await;
     let head = "POST /api/shop/x HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length:";
     client.send(format!("{head} 99999999999\r\n\r\n")).await;
@@ -55,7 +54,7 @@ async fn a_client_that_asks_first_is_told_before_it_sends() {
 
 #[tokio::test]
 async fn a_client_that_sends_all_of_a_body_that_is_refused_still_gets_the_refusal() {
-    let fixture = Setup::new(&["POST x"]).start(length).await;
+    let fixture = super::setup(&["POST x"]).start(length).await;
     let reply = post(fixture.address, "/api/shop/x", &"x".repeat(8 << 20)).await;
     assert_eq!((reply.status, reply.error()), (413, "body too large".to_owned()));
     assert_eq!(reply.header("connection"), Some("close"));
@@ -64,63 +63,8 @@ async fn a_client_that_sends_all_of_a_body_that_is_refused_still_gets_the_refusa
 }
 
 #[tokio::test]
-async fn a_message_for_the_plugin_has_a_size_that_any_grpc_server_takes() {
-    let mut setup = Setup::new(&["POST x"]);
-    setup.allowance.bounds.max_body = 4 << 20;
-    let fixture = setup.start(length).await;
-    let reply = post(fixture.address, "/api/shop/x", &"x".repeat((4 << 20) - 2000)).await;
-    assert_eq!(reply.text(), ((4 << 20) - 2000).to_string());
-    assert_eq!(post(fixture.address, "/api/shop/x", &"x".repeat(4 << 20)).await.status, 413);
-}
-
-#[tokio::test]
-async fn all_bodies_together_have_a_bound() {
-    let (begun, go) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
-    let (begins, goes) = (begun.clone(), go.clone());
-    let mut setup = Setup::new(&["POST x"]);
-    setup.body_memory = 1000;
-    let fixture = setup
-        .start(move |request| {
-            begins.add_permits(1);
-            let goes = goes.clone();
-            async move {
-                goes.acquire().await.unwrap().forget();
-                length(request).await
-            }
-        })
-        .await;
-    let mut first = Client::connect(fixture.address).await;
-    let body = "x".repeat(600);
-    first.send(request("POST", "/api/shop/x", "content-length: 600\r\n", &body)).await;
-    begun.acquire().await.unwrap().forget();
-    let reply = post(fixture.address, "/api/shop/x", &body).await;
-    assert_eq!((reply.status, reply.error()), (503, "busy".to_owned()));
-    go.add_permits(2);
-    assert_eq!(first.reply().await.text(), "600");
-    assert_eq!(post(fixture.address, "/api/shop/x", &body).await.text(), "600");
-}
-
-#[tokio::test]
-async fn a_response_counts_until_its_client_has_read_it() {
-    // More than the kernel takes for a client that reads nothing and has little room.
-    const LARGE: usize = (4 << 20) - 100;
-    let mut setup = Setup::new(&["GET x"]);
-    setup.body_memory = LARGE + 1000;
-    let fixture = setup.start(|_| async { ok(vec![b'x'; LARGE]) }).await;
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.set_recv_buffer_size(4096).unwrap();
-    let mut slow = Client(socket.connect(fixture.address).await.unwrap());
-    slow.send("GET /api/shop/x HTTP/1.1\r\nhost: a\r\n\r\n").await;
-    slow.0.readable().await.unwrap();
-    let reply = get(fixture.address, "/api/shop/x").await;
-    assert_eq!((reply.status, reply.error()), (503, "busy".to_owned()));
-    assert_eq!(slow.reply().await.body.len(), LARGE);
-    assert_eq!(get(fixture.address, "/api/shop/x").await.body.len(), LARGE);
-}
-
-#[tokio::test]
 async fn limits_can_change_while_the_gateway_runs() {
-    let fixture = Setup::new(&["POST x"]).start(length).await;
+    let fixture = super::setup(&["POST x"]).start(length).await;
     assert_eq!(post(fixture.address, "/api/shop/x", "12345").await.status, 200);
     let mut allowance = fixture.allowance;
     allowance.bounds.max_body = 4;
@@ -130,7 +74,7 @@ async fn limits_can_change_while_the_gateway_runs() {
 
 #[tokio::test]
 async fn a_long_target_is_414_and_long_or_many_headers_are_431() {
-    let fixture = Fixture::echo(&["GET *"]).await;
+    let fixture = super::echoing(&["GET *"]).await;
     let target = |bytes: usize| format!("/api/shop/{}", "x".repeat(bytes - 10));
     assert_eq!(get(fixture.address, &target(8192)).await.status, 200);
     let reply = get(fixture.address, &target(8193)).await;
@@ -159,7 +103,7 @@ async fn a_long_target_is_414_and_long_or_many_headers_are_431() {
 
 #[tokio::test]
 async fn more_or_fewer_headers_can_be_allowed() {
-    let mut setup = Setup::new(&["GET x"]);
+    let mut setup = super::setup(&["GET x"]);
     setup.settings.max_headers = 10;
     setup.settings.max_header_bytes = 8 << 10;
     let fixture = setup.start(echo).await;
@@ -173,7 +117,7 @@ async fn more_or_fewer_headers_can_be_allowed() {
 #[tokio::test]
 async fn a_plugin_that_never_answers_is_504_at_the_limit_and_is_cancelled() {
     let dropped = Arc::new(Semaphore::new(0));
-    let mut setup = Setup::new(&["GET x", "GET short"]);
+    let mut setup = super::setup(&["GET x", "GET short"]);
     setup.allowance.bounds.total = Duration::from_millis(400);
     setup.endpoints[1].timeout_ms = 50;
     let seen = dropped.clone();
@@ -200,7 +144,7 @@ async fn a_plugin_that_never_answers_is_504_at_the_limit_and_is_cancelled() {
 
 #[tokio::test]
 async fn a_body_that_never_comes_is_408() {
-    let mut setup = Setup::new(&["POST x"]);
+    let mut setup = super::setup(&["POST x"]);
     setup.allowance.bounds.total = Duration::from_millis(200);
     let fixture = setup.start(length).await;
     let mut client = Client::connect(fixture.address).await;
@@ -212,7 +156,7 @@ async fn a_body_that_never_comes_is_408() {
 
 #[tokio::test]
 async fn half_a_head_is_408_and_an_idle_connection_is_just_closed() {
-    let mut setup = Setup::new(&["GET x"]);
+    let mut setup = super::setup(&["GET x"]);
     setup.head_timeout = Duration::from_millis(200);
     let fixture = setup.start(echo).await;
     let mut client = Client::connect(fixture.address).await;
@@ -226,13 +170,4 @@ async fn half_a_head_is_408_and_an_idle_connection_is_just_closed() {
     used.send("GET /api/shop/x HTTP/1.1\r\nhost: a\r\n\r\n").await;
     assert_eq!(used.reply().await.status, 200);
     assert!(used.rest().await.is_empty());
-}
-
-/// Tells when it is dropped.
-pub(crate) struct Dropped(pub(crate) Arc<Semaphore>);
-
-impl Drop for Dropped {
-    fn drop(&mut self) {
-        self.0.add_permits(1);
-    }
 }

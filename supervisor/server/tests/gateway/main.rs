@@ -6,9 +6,37 @@ mod chains;
 mod client;
 mod connections;
 mod fixture;
+mod framed;
 mod http2;
-mod limits;
-mod malformed;
-mod requests;
-mod responses;
+mod plain;
 mod tls;
+
+/// What holds on both paths, tried on each.
+macro_rules! on_path {
+    ($path:ident, $new:ident) => {
+        #[path = "."]
+        mod $path {
+            use crate::fixture::{Fixture, Setup, echo};
+
+            fn setup(endpoints: &[&str]) -> Setup {
+                Setup::$new(endpoints)
+            }
+
+            async fn echoing(endpoints: &[&str]) -> Fixture {
+                setup(endpoints).start(echo).await
+            }
+
+            #[path = "limits.rs"]
+            mod limits;
+            #[path = "malformed.rs"]
+            mod malformed;
+            #[path = "requests.rs"]
+            mod requests;
+            #[path = "responses.rs"]
+            mod responses;
+        }
+    };
+}
+
+on_path!(plainly, new);
+on_path!(in_frames, framed);

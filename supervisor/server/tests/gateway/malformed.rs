@@ -1,11 +1,11 @@
 //! Requests that are none, or that two servers could read differently.
 
 use crate::client::{Client, get, raw, request, try_raw};
-use crate::fixture::{Fixture, Setup, decode, ok};
+use crate::fixture::{decode, ok};
 
 #[tokio::test]
 async fn a_path_that_means_two_things_is_400() {
-    let fixture = Fixture::echo(&["GET *"]).await;
+    let fixture = super::echoing(&["GET *"]).await;
     for target in [
         "/api/shop/../admin",
         "/api/shop/..",
@@ -39,7 +39,7 @@ async fn a_path_that_means_two_things_is_400() {
 
 #[tokio::test]
 async fn a_request_line_that_is_none_is_400() {
-    let fixture = Fixture::echo(&["GET *"]).await;
+    let fixture = super::echoing(&["GET *"]).await;
     for line in [
         "GET\r\n",
         "GET /api/shop/x\r\n",
@@ -58,7 +58,7 @@ async fn a_request_line_that_is_none_is_400() {
 
 #[tokio::test]
 async fn a_request_names_its_host_once() {
-    let fixture = Fixture::echo(&["GET *"]).await;
+    let fixture = super::echoing(&["GET *"]).await;
     let status = async |hosts: &str| {
         raw(
             fixture.address,
@@ -88,7 +88,7 @@ async fn a_request_names_its_host_once() {
 /// Each of these hides a second request from a server that reads the first one differently.
 #[tokio::test]
 async fn a_hidden_request_is_never_answered() {
-    let fixture = Setup::new(&["* *"])
+    let fixture = super::setup(&["* *"])
         .start(|request| async move {
             let path = request.request.unwrap().path;
             assert!(!path.ends_with(b"hidden"), "the hidden request was taken for one");
@@ -130,7 +130,7 @@ async fn a_hidden_request_is_never_answered() {
 
 #[tokio::test]
 async fn a_length_beside_chunks_does_not_count_and_ends_the_connection() {
-    let fixture = Fixture::echo(&["POST *"]).await;
+    let fixture = super::echoing(&["POST *"]).await;
     for headers in [
         "content-length: 100\r\ntransfer-encoding: chunked\r\n",
         "transfer-encoding: chunked\r\ncontent-length: 100\r\n",
@@ -147,7 +147,7 @@ async fn a_length_beside_chunks_does_not_count_and_ends_the_connection() {
 
 #[tokio::test]
 async fn a_chunk_that_is_none_is_400_and_the_last_of_its_connection() {
-    let fixture = Fixture::echo(&["POST *"]).await;
+    let fixture = super::echoing(&["POST *"]).await;
     for body in [
         "x\r\nabc\r\n0\r\n\r\n",
         "-1\r\nabc\r\n0\r\n\r\n",
@@ -169,7 +169,7 @@ async fn a_chunk_that_is_none_is_400_and_the_last_of_its_connection() {
 
 #[tokio::test]
 async fn there_is_no_tunnel_and_no_upgrade() {
-    let fixture = Fixture::echo(&["* *"]).await;
+    let fixture = super::echoing(&["* *"]).await;
     let reply =
         raw(fixture.address, "CONNECT shop.example:443 HTTP/1.1\r\nhost: shop.example:443\r\n\r\n")
             .await;
@@ -183,7 +183,7 @@ async fn there_is_no_tunnel_and_no_upgrade() {
 
 #[tokio::test]
 async fn garbage_ends_its_own_connection_only() {
-    let fixture = Fixture::echo(&["GET *"]).await;
+    let fixture = super::echoing(&["GET *"]).await;
     let mut state = 88_172_645_463_325_252_u64;
     for _ in 0..50 {
         let garbage: Vec<u8> = (0..512)

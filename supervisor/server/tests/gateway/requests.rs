@@ -3,7 +3,7 @@
 use outboard_proto::plugin::v1::{HandleRequest, Outcome};
 
 use crate::client::{Reply, get, post, raw, request};
-use crate::fixture::{Fixture, Setup, answer, decode, echo, endpoint};
+use crate::fixture::{Fixture, answer, decode, echo, endpoint};
 
 async fn sent(fixture: &Fixture, text: String) -> HandleRequest {
     let reply = raw(fixture.address, text).await;
@@ -19,7 +19,7 @@ fn values(request: &HandleRequest, name: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn a_request_reaches_the_plugin_byte_for_byte() {
-    let fixture = Fixture::echo(&["POST user/:name/@key/*"]).await;
+    let fixture = super::echoing(&["POST user/:name/@key/*"]).await;
     let headers =
         "X-One: a\r\nx-empty:\r\nX-One: b, c\r\nx-latin: caf\u{e9}\r\ncontent-length: 5\r\n";
     let target = "/api/shop//user/J%C3%BCrgen/a%26b/more?x=1&x=2&y=&z&q=%zz";
@@ -47,7 +47,7 @@ async fn a_request_reaches_the_plugin_byte_for_byte() {
 
 #[tokio::test]
 async fn an_empty_query_is_not_the_same_as_none() {
-    let fixture = Fixture::echo(&["GET x"]).await;
+    let fixture = super::echoing(&["GET x"]).await;
     let query = async |target: &str| {
         let handled = sent(&fixture, request("GET", target, "", "")).await;
         handled.request.unwrap().query.map(|query| String::from_utf8_lossy(&query).into_owned())
@@ -59,7 +59,7 @@ async fn an_empty_query_is_not_the_same_as_none() {
 
 #[tokio::test]
 async fn a_chunked_body_arrives_whole() {
-    let fixture = Fixture::echo(&["PUT x"]).await;
+    let fixture = super::echoing(&["PUT x"]).await;
     let chunks = "3\r\nabc\r\nA;ext=1\r\n0123456789\r\n0\r\nx-trailer: 1\r\n\r\n";
     let handled =
         sent(&fixture, request("PUT", "/api/shop/x", "transfer-encoding: chunked\r\n", chunks))
@@ -70,7 +70,7 @@ async fn a_chunked_body_arrives_whole() {
 
 #[tokio::test]
 async fn fields_of_the_connection_and_of_the_host_stay_behind() {
-    let fixture = Fixture::echo(&["GET x"]).await;
+    let fixture = super::echoing(&["GET x"]).await;
     let text = "GET /api/shop/x HTTP/1.1\r\nhost: a\r\nConnection: close, X-Secret\r\nX-Secret: 1\r\nTE: trailers\r\n\
                 Keep-Alive: 5\r\nUpgrade: websocket\r\nProxy-Authorization: x\r\nOutboard-User: root\r\n\
                 outboard_user: root\r\nx-kept: 1\r\n\r\n";
@@ -83,7 +83,7 @@ async fn fields_of_the_connection_and_of_the_host_stay_behind() {
 
 #[tokio::test]
 async fn a_request_has_an_id_and_a_span() {
-    let fixture = Fixture::echo(&["GET x"]).await;
+    let fixture = super::echoing(&["GET x"]).await;
     let given = "x-request-id: abc-1\r\ntraceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n";
     let reply = raw(fixture.address, request("GET", "/api/shop/x", given, "")).await;
     assert_eq!(reply.headers("x-request-id"), ["abc-1"]);
@@ -111,10 +111,10 @@ async fn a_request_has_an_id_and_a_span() {
 
 #[tokio::test]
 async fn a_trusted_proxy_is_believed_and_nobody_else() {
-    let mut setup = Setup::new(&["GET x"]);
+    let mut setup = super::setup(&["GET x"]);
     let forwarded = "x-forwarded-for: 6.6.6.6, 198.51.100.7\r\nx-forwarded-proto: https\r\n";
     let text = request("GET", "/api/shop/x", forwarded, "");
-    let stranger = Setup::new(&["GET x"]).start(echo).await;
+    let stranger = super::setup(&["GET x"]).start(echo).await;
     let seen = sent(&stranger, text.clone()).await.request.unwrap();
     assert_eq!((&*seen.client_address, &*seen.scheme), ("127.0.0.1", "http"));
     setup.limits.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
@@ -125,7 +125,7 @@ async fn a_trusted_proxy_is_believed_and_nobody_else() {
 
 #[tokio::test]
 async fn nothing_matched_is_404_with_the_known_body() {
-    let setup = Setup::new(&["GET x/:y", "* only/*"]);
+    let setup = super::setup(&["GET x/:y", "* only/*"]);
     let mut setup = setup;
     setup.endpoints[1].filter = true;
     let fixture = setup.start(echo).await;
@@ -162,7 +162,7 @@ async fn nothing_matched_is_404_with_the_known_body() {
 
 #[tokio::test]
 async fn spellings_of_one_path_are_one_path() {
-    let fixture = Fixture::echo(&["GET caf\u{e9}/a b"]).await;
+    let fixture = super::echoing(&["GET caf\u{e9}/a b"]).await;
     for target in [
         "/api/shop/caf%C3%A9/a%20b",
         "//api///shop/caf%c3%a9/a%20b//",
@@ -177,7 +177,7 @@ async fn spellings_of_one_path_are_one_path() {
 
 #[tokio::test]
 async fn the_host_is_that_of_the_target_where_it_names_one() {
-    let fixture = Fixture::echo(&["GET x"]).await;
+    let fixture = super::echoing(&["GET x"]).await;
     let line = "GET http://shop.example:81/api/shop/x";
     for text in [
         format!("{line} HTTP/1.1\r\nx-a: 1\r\nhost: evil.example\r\nconnection: close\r\n\r\n"),
@@ -193,7 +193,7 @@ async fn the_host_is_that_of_the_target_where_it_names_one() {
 
 #[tokio::test]
 async fn head_runs_get_and_keeps_the_length_without_the_body() {
-    let setup = Setup::new(&["GET x"]);
+    let setup = super::setup(&["GET x"]);
     let fixture = setup
         .start(|request| async move {
             assert_eq!(request.request.unwrap().method, "GET");
@@ -212,7 +212,7 @@ async fn head_runs_get_and_keeps_the_length_without_the_body() {
 
 #[tokio::test]
 async fn options_is_answered_by_the_host() {
-    let fixture = Fixture::echo(&["GET x", "PUT x", "POST :any", "* all"]).await;
+    let fixture = super::echoing(&["GET x", "PUT x", "POST :any", "* all"]).await;
     let allow = async |target: &str| {
         let reply = raw(fixture.address, request("OPTIONS", target, "", "")).await;
         assert_eq!((reply.status, reply.body.len()), (204, 0));
@@ -226,7 +226,7 @@ async fn options_is_answered_by_the_host() {
 
 #[tokio::test]
 async fn endpoints_may_change_while_requests_run() {
-    let fixture = Fixture::echo(&["GET x"]).await;
+    let fixture = super::echoing(&["GET x"]).await;
     let mut endpoints = outboard_core::route::Endpoints::default();
     endpoints.add(vec![endpoint(7, "GET y")]).unwrap();
     assert!(fixture.routes.update(&fixture.activation, endpoints.table()));

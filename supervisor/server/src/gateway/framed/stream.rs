@@ -38,18 +38,29 @@ pub(in crate::gateway) struct Stream {
 pub(in crate::gateway) struct BrokenOff;
 
 impl Stream {
-    /// With `first`, which came with the head. None if that is more than the plugin declared.
+    /// With `first`, which came with the head. An error says what is wrong with it: what shows so early, the client
+    /// can still be told.
     pub(super) fn new(
         receiving: Receiving,
         first: Bytes,
         length: Option<u64>,
         pulse: Arc<Pulse>,
-    ) -> Option<Self> {
-        if length.is_some_and(|length| length < first.len() as u64) {
-            return None;
+    ) -> Result<Self, Cow<'static, str>> {
+        let mut stream =
+            Self { receiving, ahead: None, left: length, is_over: false, pulse, record: None };
+        let looked = if first.is_empty() {
+            stream.look_ahead()
+        } else if length.is_some_and(|length| length < first.len() as u64) {
+            Err(TOO_LONG)
+        } else {
+            stream.ahead = Some(Part::Data(first));
+            Ok(())
+        };
+        match looked {
+            Ok(()) => Ok(stream),
+            Err(Fault::Plugin(problem)) => Err(problem),
+            Err(Fault::Host) => Err("".into()),
         }
-        let ahead = (!first.is_empty()).then_some(Part::Data(first));
-        Some(Self { receiving, ahead, left: length, is_over: false, pulse, record: None })
     }
 
     /// Tells `record` what becomes of it.
