@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use http::{HeaderMap, StatusCode};
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::observe::Counted;
+
 /// Who sent a request, and over what.
 #[derive(Debug, Clone)]
 pub(super) struct Peer {
@@ -79,6 +81,7 @@ impl Peer {
 #[derive(Debug)]
 pub(super) struct Line {
     _place: OwnedSemaphorePermit,
+    _counted: Counted,
     open: Arc<AtomicUsize>,
     /// How many requests have been answered.
     turn: AtomicU64,
@@ -95,11 +98,16 @@ pub(super) struct Line {
 const MAX_AHEAD: usize = 64 << 10;
 
 impl Line {
-    /// The line of a connection that has `place` and counts in `open` for as long as it lives.
-    pub(super) fn new(place: OwnedSemaphorePermit, open: Arc<AtomicUsize>) -> Arc<Self> {
+    /// The line of a connection that has `place` and counts, also in `open`, for as long as it lives.
+    pub(super) fn new(
+        place: OwnedSemaphorePermit,
+        counted: Counted,
+        open: Arc<AtomicUsize>,
+    ) -> Arc<Self> {
         open.fetch_add(1, Ordering::Relaxed);
         Arc::new(Self {
             _place: place,
+            _counted: counted,
             open,
             turn: AtomicU64::new(0),
             is_tunnel: AtomicBool::new(false),

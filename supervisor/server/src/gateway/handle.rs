@@ -15,7 +15,7 @@ use super::body::{self, Body, Room};
 use super::chain::Chain;
 use super::connection::Peer;
 use super::framed::Call;
-use super::observe::{Observer, Record};
+use super::observe::{Observer, Record, Series};
 use super::respond::{self, Refusal, Reply};
 use super::times::Times;
 use super::worker::Tasks;
@@ -105,20 +105,23 @@ impl Door {
             return Err(Refusal::Tunnel);
         }
         let request = head::read(parts, peer, &self.limits.load().trusted_proxies, id)?;
+        if let Some(record) = record {
+            record.client(&request.client_address);
+        }
         if parts.uri.path() == "*" {
             return asterisk(&parts.method);
         }
         let path = Path::parse(parts.uri.path().as_bytes())
             .map_err(|error| Refusal::Malformed(error.to_string().into()))?;
         let (instance, segments) = self.instance(&path).ok_or(Refusal::NotFound)?;
-        let entered = self.routes.enter(instance).map_err(|absent| match absent {
-            Absent::Unknown => Refusal::NotFound,
-            Absent::Away => Refusal::Away,
-        })?;
-        if let Some(record) = record {
-            record.client(&request.client_address);
-            record.routed(entered.series());
+        let found = self.routes.enter(instance);
+        if let (Some(record), Some(series)) = (record.as_mut(), series(&found)) {
+            record.routed(series);
         }
+        let entered = found.map_err(|absent| match absent {
+            Absent::Unknown => Refusal::NotFound,
+            Absent::Away(_) => Refusal::Away,
+        })?;
         if parts.method == HttpMethod::OPTIONS {
             return options(entered.table().methods(segments));
         }
@@ -190,6 +193,15 @@ impl Door {
     fn instance<'p>(&self, path: &'p Path<'_>) -> Option<(&'p str, &'p [Segment<'p>])> {
         let (instance, segments) = path.strip(&[&self.prefix])?.split_first()?;
         Some((std::str::from_utf8(instance).ok()?, segments))
+    }
+}
+
+/// The numbers of the instance that a request is for, also while it is away.
+fn series(found: &Result<Entered, Absent>) -> Option<&Series> {
+    match found {
+        Ok(entered) => Some(entered.series()),
+        Err(Absent::Away(series)) => Some(series),
+        Err(Absent::Unknown) => None,
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use super::Settings;
 use super::body::Body;
 use super::connection::Peer;
+use super::observe::Reason;
 use super::serve::Server;
 use super::wire::{self, Wire};
 
@@ -74,6 +75,9 @@ pub(super) async fn speak<S: Io>(
         }
     };
     let is_timeout = ended.as_ref().is_err_and(hyper::Error::is_timeout);
+    if let Some(reason) = ended.as_ref().err().and_then(reason) {
+        server.door.observer.unrouted(reason);
+    }
     if let Err(error) = ended {
         tracing::debug!(peer = %peer.address, %error, "a connection ended early");
     }
@@ -84,6 +88,15 @@ pub(super) async fn speak<S: Io>(
         // Hyper also lets go of a connection on which an upgrade was asked for and refused.
         None if peer.is_tunnel() => Ended::Away,
         Some(_) | None => Ended::Over,
+    }
+}
+
+/// Why hyper answered by itself, if it did.
+fn reason(error: &hyper::Error) -> Option<Reason> {
+    match error {
+        error if error.is_parse_too_large() => Some(Reason::HeadTooLarge),
+        error if error.is_parse() => Some(Reason::Malformed),
+        _ => None,
     }
 }
 

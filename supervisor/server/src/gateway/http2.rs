@@ -23,6 +23,7 @@ use super::Settings;
 use super::body::Body;
 use super::connection::Peer;
 use super::http1::Io;
+use super::observe::Reason;
 use super::serve::{FAREWELL, Patience, Server};
 use super::wire::{self, Wire};
 use super::worker::Tasks;
@@ -159,6 +160,7 @@ async fn answer(
     let answering = stream.answering();
     // Hyper bounds their bytes, and with HTTP/1.1 their number as well.
     let reply = if request.headers().len() > server.max_headers {
+        server.door.observer.unrouted(Reason::HeadTooLarge);
         let mut reply = Response::new(None);
         *reply.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
         reply

@@ -13,6 +13,7 @@ use super::connection::{Line, Peer};
 use super::handle::Door;
 use super::http1::Ended;
 use super::http2::Spawner;
+use super::observe::Reason;
 use super::sniff::{Opening, Version};
 use super::tls::{Accepted, Tls};
 use super::wire::{self, Socket, Wire};
@@ -88,7 +89,7 @@ impl Server {
             biased;
             version = opening.sniff(&mut socket) => version,
             () = tokio::time::sleep(self.patience.head) => {
-                return !opening.is_empty() && refuse(&mut socket, LATE).await;
+                return !opening.is_empty() && self.late(&mut socket).await;
             }
             () = self.closing.cancelled() => return false,
         };
@@ -135,8 +136,14 @@ impl Server {
         match one::speak(self, wire, peer, stream).await {
             Ended::Away => false,
             Ended::Over => true,
-            Ended::HalfRead(mut wire) => refuse(&mut *wire, LATE).await,
+            Ended::HalfRead(mut wire) => self.late(&mut *wire).await,
         }
+    }
+
+    /// Refuses a client that sent half a head.
+    async fn late(&self, stream: &mut (impl AsyncWrite + Unpin)) -> bool {
+        self.door.observer.unrouted(Reason::SlowHead);
+        refuse(stream, LATE).await
     }
 }
 

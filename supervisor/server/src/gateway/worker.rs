@@ -173,7 +173,8 @@ impl Worker {
                 biased;
                 () = stopping.cancelled() => break,
                 (place, stream, peer) = next() => {
-                    let line = Line::new(place, open.clone());
+                    let counted = server.door.observer.connection();
+                    let line = Line::new(place, counted, open.clone());
                     tasks.spawn(server.clone().connection(stream, peer.ip(), line));
                 }
             }

@@ -289,7 +289,7 @@ impl Routes {
             let served =
                 self.current.load().instances.get(instance).ok_or(Absent::Unknown)?.clone();
             if served.is_away {
-                return Err(Absent::Away);
+                return Err(Absent::Away(served.series.clone()));
             }
             if served.activation.enter() {
                 return Ok(Entered { served });
@@ -300,10 +300,11 @@ impl Routes {
 }
 
 /// Why nobody serves an instance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Absent {
     Unknown,
-    Away,
+    /// With the numbers of the instance.
+    Away(Arc<Series>),
 }
 
 /// A request that is being answered.

@@ -5,6 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
 
 use super::super::connection::Peer;
+use super::super::observe::Observer;
 use super::*;
 
 const SHORT: Duration = Duration::from_millis(100);
@@ -23,7 +24,8 @@ async fn pair(stall: Duration) -> Pair {
     let (server, _) = listener.accept().await.unwrap();
     let socket = Arc::new(server);
     let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-    let line = Line::new(place, Arc::new(AtomicUsize::new(0)));
+    let counted = Observer::default().connection();
+    let line = Line::new(place, counted, Arc::new(AtomicUsize::new(0)));
     let wire = Wire::new(Socket(socket.clone()), Opening::default(), line.clone(), stall);
     Pair { wire, socket, line, client }
 }

@@ -1,0 +1,109 @@
+//! `GET /metrics`.
+
+use std::fs;
+
+use anyhow::{Result, ensure};
+use e2e::supervisor::{Supervisor, http, stage::Stage};
+
+use super::{METRICS, Page};
+
+const MOCK: &str = "plugin=\"mock\",instance=\"mock\"";
+
+fn send(supervisor: &Supervisor<'_>, request: &str) -> Result<u16> {
+    Ok(http::exchange(supervisor.address, request)?.status)
+}
+
+#[test]
+fn requests_are_counted_where_they_got_to() -> Result<()> {
+    let stage = Stage::with_mock()?;
+    stage.configure(&format!("{METRICS}[gateway]\nmax_body = \"1KiB\"\n"))?;
+    let supervisor = stage.serve()?;
+    let page = Page::of(&supervisor)?;
+
+    for _ in 0..3 {
+        ensure!(supervisor.get("/api/mock/hello/you")?.status == 200);
+    }
+    let body = "x".repeat(1000);
+    ensure!(supervisor.request("POST", "/api/mock/echo", "", &body)?.status == 200);
+    ensure!(supervisor.request("POST", "/api/mock/echo", "", &body.repeat(2))?.status == 413);
+    ensure!(supervisor.get("/api/mock/nothing")?.status == 404);
+    ensure!(supervisor.get("/api/nobody/hello/you")?.status == 404);
+    ensure!(send(&supervisor, &http::request("GET", "/", "host: other\r\n", ""))? == 400);
+    ensure!(send(&supervisor, &http::request("CONNECT", "test:1", "", ""))? == 501);
+    let long = format!("/api/{}", "a".repeat(9000));
+    ensure!(send(&supervisor, &http::request("GET", &long, "", ""))? == 414);
+    let large = format!("x-large: {}\r\n", "a".repeat(70_000));
+    ensure!(send(&supervisor, &http::request("GET", "/", &large, ""))? == 431);
+    ensure!(send(&supervisor, "no request\r\n\r\n")? == 400);
+
+    page.wait(&format!("outboard_http_requests_total{{{MOCK},code=\"200\"}}"), "4")?;
+    page.wait(&format!("outboard_http_requests_total{{{MOCK},code=\"413\"}}"), "1")?;
+    page.wait(&format!("outboard_http_requests_total{{{MOCK},code=\"404\"}}"), "1")?;
+    page.wait(&format!("outboard_http_request_duration_seconds_count{{{MOCK}}}"), "6")?;
+    page.wait(&format!("outboard_http_request_body_bytes_total{{{MOCK}}}"), "1000")?;
+    page.wait(&format!("outboard_http_requests_in_flight{{{MOCK}}}"), "0")?;
+    page.wait("outboard_http_connections", "0")?;
+    page.refused("body_too_large", 1)?;
+    page.refused("not_found", 1)?;
+    for (reason, count) in [
+        ("not_found", "1"),
+        ("malformed", "2"),
+        ("connect", "1"),
+        ("uri_too_long", "1"),
+        ("head_too_large", "1"),
+    ] {
+        page.wait(&format!("outboard_http_unrouted_total{{reason=\"{reason}\"}}"), count)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn what_goes_on_is_seen_while_it_does() -> Result<()> {
+    let stage = Stage::with_mock()?;
+    stage.configure(METRICS)?;
+    let supervisor = stage.serve()?;
+    let page = Page::of(&supervisor)?;
+    let slow = supervisor.begin("GET", "/api/mock/slow?ms=300000")?;
+
+    page.wait(&format!("outboard_http_requests_in_flight{{{MOCK}}}"), "1")?;
+    page.wait("outboard_http_connections", "1")?;
+    drop(slow);
+
+    page.wait(&format!("outboard_http_requests_in_flight{{{MOCK}}}"), "0")?;
+    page.wait(&format!("outboard_http_requests_total{{{MOCK},code=\"none\"}}"), "1")?;
+    page.wait("outboard_http_connections", "0")
+}
+
+#[test]
+fn a_plugin_keeps_its_numbers_over_its_processes_and_takes_them_along_when_it_goes() -> Result<()> {
+    let stage = Stage::with_mock()?;
+    stage.configure(METRICS)?;
+    let supervisor = stage.serve()?;
+    let page = Page::of(&supervisor)?;
+    ensure!(supervisor.get("/api/mock/hello/you")?.status == 200);
+    let sample = format!("outboard_http_requests_total{{{MOCK},code=\"200\"}}");
+    page.wait(&sample, "1")?;
+
+    e2e::supervisor::processes::kill_9(supervisor.plugin("mock")?.pid()?)?;
+    supervisor.serves_after("mock", 1)?;
+    page.wait(&sample, "1")?;
+
+    fs::remove_dir_all(stage.plugin("mock"))?;
+    supervisor.reload()?;
+    supervisor.log.wait(0, "\"after\":\"Stopped\"")?;
+    let text = page.text()?;
+    ensure!(!text.contains("instance=\"mock\""), "{text}");
+    Ok(())
+}
+
+#[test]
+fn an_address_that_is_in_use_is_told() -> Result<()> {
+    let stage = Stage::new()?;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let address = taken.local_addr()?;
+    stage.configure(&format!("[metrics]\nlisten = \"{address}\"\n"))?;
+    let done = e2e::supervisor::stage::Done::of(&mut stage.serve_command())?;
+    ensure!(done.code == 1, "{done:?}");
+    ensure!(done.stderr.contains(&format!("metrics.listen \"{address}\"")), "{}", done.stderr);
+    Ok(())
+}
