@@ -3,7 +3,10 @@
 use std::fs;
 
 use anyhow::{Result, ensure};
-use e2e::supervisor::{Supervisor, http, stage::Stage};
+use e2e::{
+    h1::Connection,
+    supervisor::{Supervisor, http, stage::Stage},
+};
 
 use super::{METRICS, Page};
 
@@ -94,6 +97,49 @@ fn a_plugin_keeps_its_numbers_over_its_processes_and_takes_them_along_when_it_go
     let text = page.text()?;
     ensure!(!text.contains("instance=\"mock\""), "{text}");
     Ok(())
+}
+
+#[test]
+fn a_plugin_that_is_away_is_told_apart_from_one_that_nobody_has() -> Result<()> {
+    let stage = Stage::with_mock()?;
+    stage.configure(&format!("max_restarts = 0\n{METRICS}"))?;
+    let supervisor = stage.serve()?;
+    let page = Page::of(&supervisor)?;
+    e2e::supervisor::processes::kill_9(supervisor.plugin("mock")?.pid()?)?;
+    supervisor.wait_for("mock", "failed", |plugin| plugin.state() == "failed")?;
+
+    ensure!(supervisor.get("/api/mock/hello/you")?.status == 503);
+    page.refused("away", 1)?;
+    page.wait(&format!("outboard_http_requests_total{{{MOCK},code=\"503\"}}"), "1")
+}
+
+#[test]
+fn a_tunnel_is_counted_when_it_begins_and_as_long_as_it_lasts() -> Result<()> {
+    let stage = Stage::with_mock()?;
+    stage.configure(METRICS)?;
+    let supervisor = stage.serve()?;
+    let page = Page::of(&supervisor)?;
+    let mut tunnel = Connection::open(supervisor.address)?;
+    tunnel.send(
+        "GET /api/mock/ws HTTP/1.1\r\nhost: test\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+         sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    )?;
+    ensure!(tunnel.head()?.status == 101);
+    // A masked "hi" with the mask 0, which the mock sends back.
+    tunnel.send([0x81, 0x82, 0, 0, 0, 0, b'h', b'i'])?;
+    ensure!(tunnel.bytes(4)? == [0x81, 2, b'h', b'i']);
+
+    page.wait("outboard_http_tunnels", "1")?;
+    page.wait(&format!("outboard_http_requests_total{{{MOCK},code=\"101\"}}"), "1")?;
+    page.wait(&format!("outboard_http_requests_in_flight{{{MOCK}}}"), "1")?;
+    page.wait(&format!("outboard_http_request_body_bytes_total{{{MOCK}}}"), "8")?;
+    page.wait(&format!("outboard_http_response_body_bytes_total{{{MOCK}}}"), "4")?;
+    drop(tunnel);
+
+    page.wait("outboard_http_tunnels", "0")?;
+    page.wait("outboard_http_connections", "0")?;
+    page.wait(&format!("outboard_http_requests_in_flight{{{MOCK}}}"), "0")?;
+    page.wait(&format!("outboard_http_requests_total{{{MOCK},code=\"101\"}}"), "1")
 }
 
 #[test]

@@ -168,7 +168,7 @@ pub struct Record {
     status: u16,
     reason: Option<Reason>,
     is_complete: bool,
-    /// Whether its end, as far as it is a request, is in the numbers.
+    /// Whether what became of it is in the numbers.
     is_counted: bool,
     sent: u64,
     tunnel: Option<Counted>,
@@ -236,7 +236,7 @@ impl Record {
         if let Some(shard) = &self.shard
             && !std::mem::replace(&mut self.is_counted, true)
         {
-            shard.end(self.status, self.began.elapsed());
+            shard.answered(self.status, self.began.elapsed());
         }
     }
 }
@@ -244,6 +244,9 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         self.count();
+        if let Some(shard) = &self.shard {
+            shard.end();
+        }
         let Some(mut line) = self.line.take() else { return };
         line.took = self.began.elapsed();
         line.status = self.status;

@@ -144,13 +144,17 @@ impl Shard {
         add(&self.begun, 1);
     }
 
-    pub(super) fn end(&self, status: u16, took: Duration) {
+    pub(super) fn end(&self) {
+        add(&self.ended, 1);
+    }
+
+    /// Counts what became of a request, which may go on as a tunnel.
+    pub(super) fn answered(&self, status: u16, took: Duration) {
         let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let bucket = BUCKETS.iter().position(|most| us <= *most).unwrap_or(BUCKETS.len());
         add(&self.codes[label(status)], 1);
         add(&self.durations[bucket], 1);
         add(&self.duration_us, us);
-        add(&self.ended, 1);
     }
 
     pub(super) fn received(&self, bytes: u64) {
@@ -221,7 +225,8 @@ mod tests {
         let series = Series::new("p", "i", 2);
         for (worker, us) in [(0, 250), (1, 251), (5, 61_000_000)] {
             series.shard(worker).begin();
-            series.shard(worker).end(200, Duration::from_micros(us));
+            series.shard(worker).answered(200, Duration::from_micros(us));
+            series.shard(worker).end();
         }
         let totals = series.totals();
         assert_eq!(totals.durations[..3], [1, 2, 2]);

@@ -71,9 +71,11 @@ fn a_tunnel_is_counted_as_a_request_when_it_begins() {
     record.answered(101);
     record.tunnelled(&observer);
     assert_eq!((code(&series, "101"), observer.tunnels()), (1, 1));
+    assert_eq!(series.totals().in_flight, 1);
     record.complete();
     drop(record);
     assert_eq!((code(&series, "101"), observer.tunnels()), (1, 0));
+    assert_eq!(series.totals().in_flight, 0);
 }
 
 #[test]
