@@ -8,8 +8,10 @@ use futures_util::{SinkExt as _, StreamExt as _, stream};
 use outboard_sdk::header::{LINK, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION};
 use outboard_sdk::{Failure, HeaderMap, HeaderValue, Request, Response, StatusCode, Upgraded, sse};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 
 use crate::Instance;
 use crate::handlers::{bad_request, number};
@@ -54,10 +56,26 @@ async fn echo(connection: Upgraded) {
     let config = WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE_BYTES));
     let mut socket = WebSocketStream::from_raw_socket(connection, Role::Server, Some(config)).await;
     // Pings and the closing handshake are answered by reading on.
-    while let Some(Ok(message)) = socket.next().await {
-        let is_data = message.is_text() || message.is_binary();
-        if is_data && socket.send(message).await.is_err() {
+    while let Some(message) = socket.next().await {
+        let sent = match message {
+            Ok(message) if message.is_text() || message.is_binary() => socket.send(message).await,
+            Ok(_) => Ok(()),
+            Err(error) => return refuse(&mut socket, &error).await,
+        };
+        if sent.is_err() {
             return;
         }
     }
+}
+
+/// Says what was wrong before the connection ends (RFC 6455 section 7.1.7).
+async fn refuse(socket: &mut WebSocketStream<Upgraded>, error: &Error) {
+    let code = match error {
+        Error::Protocol(_) => CloseCode::Protocol,
+        Error::Utf8(_) => CloseCode::Invalid,
+        Error::Capacity(_) => CloseCode::Size,
+        _ => return,
+    };
+    // Whoever broke the rules may be gone by now, too.
+    let _ = socket.close(Some(CloseFrame { code, reason: "".into() })).await;
 }

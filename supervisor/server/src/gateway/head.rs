@@ -1,7 +1,7 @@
 //! The head of a request as a plugin gets it: judged, cleaned, completed with what only the host knows.
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONNECTION, HOST, TE};
+use http::header::{CONNECTION, COOKIE, HOST, TE, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Version};
 use outboard_core::config::Network;
@@ -36,6 +36,9 @@ pub(super) fn read(
     if length > MAX_URI_BYTES {
         return Err(Refusal::UriTooLong { limit: MAX_URI_BYTES });
     }
+    if !has_clear_length(&parts.headers) {
+        return Err(Refusal::Coding);
+    }
     let is_trusted = |address| trusted_proxies.iter().any(|network| network.contains(address));
     let client = forwarded::client(peer.address, is_trusted, &claims(&parts.headers));
     let method = if parts.method == "HEAD" { "GET" } else { parts.method.as_str() };
@@ -54,6 +57,17 @@ pub(super) fn read(
         traceparent: traceparent(&parts.headers)?.to_string(),
         ..wire::Request::default()
     })
+}
+
+/// Hyper looks only at how the last of the transfer codings ends. A body in any other coding, or one that
+/// is chunked twice, would reach a plugin as if it were plain, and a proxy in front may see another length.
+fn has_clear_length(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(coding), None) => coding.as_bytes().eq_ignore_ascii_case(b"chunked"),
+        (Some(_), Some(_)) => false,
+    }
 }
 
 /// One allocation for all bytes that are copied.
@@ -122,9 +136,15 @@ fn passing(parts: &Parts, arena: &mut Arena) -> Vec<wire::Header> {
     if let Some(authority) = named {
         add(&HOST, authority.as_str().as_bytes());
     }
+    let mut has_cookie = false;
     for (name, value) in headers {
-        if incoming.passes(name.as_str()) && !(named.is_some() && name == HOST) {
+        if !incoming.passes(name.as_str()) || (named.is_some() && name == HOST) {
+            continue;
+        }
+        if name != COOKIE {
             add(name, value.as_bytes());
+        } else if !std::mem::replace(&mut has_cookie, true) {
+            add(name, &cookies(headers));
         }
     }
     // The one thing that it says about more than this connection.
@@ -132,6 +152,12 @@ fn passing(parts: &Parts, arena: &mut Arena) -> Vec<wire::Header> {
         add(&TE, b"trailers");
     }
     passing
+}
+
+/// One field, into however many of them HTTP/2 has split it (RFC 9113 section 8.2.3).
+fn cookies(headers: &HeaderMap) -> Vec<u8> {
+    let pieces: Vec<_> = headers.get_all(COOKIE).iter().map(http::HeaderValue::as_bytes).collect();
+    pieces.join(&b"; "[..])
 }
 
 fn claims(headers: &HeaderMap) -> Claims<'_> {

@@ -39,6 +39,8 @@ pub(super) enum Refusal {
     Full(Full),
     /// CONNECT: this is no proxy.
     Tunnel,
+    /// A transfer coding other than chunked: the length of such a body can't be agreed on.
+    Coding,
     /// A step of the chain said FAIL, or we are wrong.
     Failed,
     /// The plugin is being started again, or has failed.
@@ -68,7 +70,7 @@ impl Refusal {
             Self::Busy | Self::Full(_) | Self::Away | Self::CutOff => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            Self::Tunnel => StatusCode::NOT_IMPLEMENTED,
+            Self::Tunnel | Self::Coding => StatusCode::NOT_IMPLEMENTED,
             Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
             Self::BadGateway => StatusCode::BAD_GATEWAY,
             Self::Late(_) => StatusCode::GATEWAY_TIMEOUT,
@@ -98,6 +100,9 @@ impl Refusal {
             Self::CutOff => {
                 ("unavailable", "the service behind this address ended before it answered".into())
             }
+            Self::Coding => {
+                ("not implemented", "the only transfer coding here is chunked, once".into())
+            }
             Self::Tunnel => {
                 ("not implemented", "this is no proxy; CONNECT is not supported".into())
             }
@@ -121,6 +126,7 @@ impl Refusal {
                 | Self::Full(_)
                 | Self::CutOff
                 | Self::Tunnel
+                | Self::Coding
         )
     }
 
@@ -136,6 +142,7 @@ impl Refusal {
             Self::Full(Full::Queue) => Reason::QueueFull,
             Self::Full(Full::Timeout) => Reason::QueueTimeout,
             Self::Tunnel => Reason::Connect,
+            Self::Coding => Reason::Malformed,
             Self::Failed => Reason::Failed,
             Self::Away => Reason::Away,
             Self::CutOff => Reason::CutOff,
