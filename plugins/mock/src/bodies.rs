@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::{Stream, StreamExt as _, stream};
 use outboard_sdk::header::{
@@ -107,10 +108,14 @@ pub(crate) async fn trailers(_: Arc<Instance>, _: Request) -> Result<Response, F
     Ok(Response::text(BODY).with_trailers(trailers))
 }
 
-/// `GET break?after=`: that many bytes, and then an error: the body is cut off.
+/// `GET break?after=`: that many bytes, and a moment later an error: the body is cut off.
 pub(crate) async fn broken(_: Arc<Instance>, request: Request) -> Result<Response, Failure> {
     let pieces = pattern(0..number(&request, "after", 1024)?).map(Ok);
-    let error = stream::once(async { Err("broken off, as asked") });
+    let error = stream::once(async {
+        // Else the bytes and the error may reach the host together, and the client sees none of them.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        Err("broken off, as asked")
+    });
     Ok(Response::stream(pieces.chain(error)))
 }
 

@@ -49,6 +49,7 @@ impl Plugin for Streams {
         endpoints.get("hints", hints);
         endpoints.get("deadline", deadline);
         endpoints.any("upgrade", upgrade);
+        endpoints.any("bad-upgrade", bad_upgrade);
         endpoints.on(Endpoint::any("chain").priority(1).filter(), count_body);
         endpoints.on(Endpoint::any("chain").priority(2), begin_answer);
         endpoints.on(Endpoint::any("chain").priority(3), end_answer);
@@ -150,6 +151,13 @@ async fn upgrade(_: Arc<Instance>, request: Request) -> Response {
         let (mut reader, mut writer) = tokio::io::split(connection);
         let _ = tokio::io::copy(&mut reader, &mut writer).await;
         let _ = tokio::io::AsyncWriteExt::write_all(&mut writer, b" and bye").await;
+    })
+}
+
+async fn bad_upgrade(_: Arc<Instance>, request: Request) -> Response {
+    Response::upgrade(&request, "echo", |mut connection| async move {
+        let _ = tokio::io::AsyncWriteExt::write_all(&mut connection, b"half").await;
+        panic!("as asked");
     })
 }
 

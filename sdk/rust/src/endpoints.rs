@@ -335,3 +335,35 @@ where
         handler(instance, request).map(IntoOutcome::into_outcome).boxed()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_the_operators_unless_set_and_never_nothing() {
+        let sent = |endpoint: Endpoint| endpoint.into_proto(EndpointId(1));
+        let unset = v1::Endpoint {
+            id: 1,
+            method: "GET".to_owned(),
+            url: "a".to_owned(),
+            ..v1::Endpoint::default()
+        };
+        assert_eq!(sent(Endpoint::get("a")), unset);
+        let limited = Endpoint::get("a")
+            .max_body_bytes(1 << 40)
+            .timeout(Duration::from_micros(1))
+            .first_byte_timeout(Duration::from_secs(2))
+            .idle_timeout(Duration::MAX)
+            .max_concurrent_requests(3);
+        let expected = v1::Endpoint {
+            max_body_bytes: 1 << 40,
+            timeout_ms: 1,
+            first_byte_timeout_ms: 2000,
+            idle_timeout_ms: u32::MAX,
+            max_concurrent_requests: 3,
+            ..unset
+        };
+        assert_eq!(sent(limited), expected);
+    }
+}

@@ -216,7 +216,7 @@ impl Request {
 
     /// What the client sends after an upgrade.
     pub(crate) fn take_connection(&self) -> Option<Body> {
-        self.head.connection.try_lock().ok()?.take()
+        self.head.take_connection()
     }
 
     /// When the host gives the request up, its response included. `None`: it has not said.

@@ -1,6 +1,6 @@
 //! What the steps of a chain have in common: the head of the request, and one body for all.
 
-use std::sync::OnceLock;
+use std::sync::{self, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -21,7 +21,7 @@ pub(crate) struct Head {
     pub(super) matches: Vec<Match>,
     pub(super) upload: Mutex<Upload>,
     /// What may become of the connection: such a request has no body, and its end is not to be waited for.
-    pub(super) connection: Mutex<Option<Body>>,
+    connection: sync::Mutex<Option<Body>>,
     /// `None` on the plain path.
     pub(super) informer: Option<Informer>,
     pub(super) deadline: Option<Instant>,
@@ -52,7 +52,7 @@ impl Head {
             Body::empty()
         };
         let mut head = Self::new(request, matches, body)?;
-        head.connection = Mutex::new(connection);
+        head.connection = sync::Mutex::new(connection);
         head.informer = Some(informer);
         head.expect(timeout_ms.into());
         Ok(head)
@@ -78,7 +78,7 @@ impl Head {
             headers: OnceLock::new(),
             matches,
             upload: Mutex::new(Upload::new(body)),
-            connection: Mutex::default(),
+            connection: sync::Mutex::default(),
             informer: None,
             deadline: None,
         })
@@ -97,6 +97,10 @@ impl Head {
         if timeout_ms != 0 {
             self.deadline = Instant::now().checked_add(Duration::from_millis(timeout_ms));
         }
+    }
+
+    pub(super) fn take_connection(&self) -> Option<Body> {
+        self.connection.lock().unwrap_or_else(sync::PoisonError::into_inner).take()
     }
 
     pub(super) fn headers(&self) -> &HeaderMap {

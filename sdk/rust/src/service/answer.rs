@@ -158,16 +158,21 @@ impl Delivery {
         ended.map_err(|_| Stopped::Over)
     }
 
-    /// Nothing was sent yet, so the client can still learn of it.
+    /// Nothing was sent yet, so the client can still learn of it. (Where it is the request that was cut off,
+    /// there is nobody to learn, and nothing to log.)
     fn fail(mut self, error: &BodyError) {
-        tracing::error!(%error, "a response has no beginning");
+        if !error.is_cut_off() {
+            tracing::error!(%error, "a response has no beginning");
+        }
         let outcome = v1::Outcome::Fail.into();
         let frame = ResponseFrame { outcome, end: true, ..ResponseFrame::default() };
         ignore_over(self.sending.respond(frame));
     }
 
     fn cut_off(self, error: &BodyError) {
-        tracing::warn!(%error, "a response is cut off");
+        if !error.is_cut_off() {
+            tracing::warn!(%error, "a response is cut off");
+        }
         self.sending.reset(ResetCode::Internal, &error.to_string());
     }
 }

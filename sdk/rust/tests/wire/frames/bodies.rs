@@ -164,6 +164,17 @@ async fn a_connection_carries_bytes_both_ways_until_both_have_ended() {
 }
 
 #[tokio::test]
+async fn a_connection_whose_handler_panics_does_not_seem_to_end_well() {
+    let host = Host::start().await;
+    let mut frame = host.post("bad-upgrade");
+    frame.request.as_mut().unwrap().upgrade = "echo".to_owned();
+    let (_sending, receiving) = host.open(frame);
+    let reply = Reply::of(receiving).await;
+    assert_eq!(reply.body, b"half");
+    assert!(matches!(reply.failure, Some(Failure::Reset { code: ResetCode::Internal, .. })));
+}
+
+#[tokio::test]
 async fn who_does_not_ask_for_an_upgrade_gets_none() {
     let host = Host::start().await;
     assert_eq!(host.ask(host.get("upgrade")).await.status(), 426);

@@ -7,14 +7,21 @@ use outboard_proto::frame::OpenError;
 use super::*;
 use crate::host::shutdown;
 
+/// The SDK's own runtime of one thread, and one of several, on which every handler is a task.
+fn starts() -> [Start; 2] {
+    [Start::example("streams"), Start::example("streams").var("STREAMS_THREADS", "2")]
+}
+
 #[tokio::test]
 async fn a_handler_is_dropped_when_its_request_is_given_up() {
-    let mut host = Host::start().await;
-    let (sending, receiving) = host.open(host.get("wait"));
-    host.logged("wait has begun").await;
-    drop((sending, receiving));
-    host.logged("wait is dropped").await;
-    assert_eq!(host.ask(host.get("hello")).await.text(), "hello");
+    for start in starts() {
+        let mut host = Host::of(start).await;
+        let (sending, receiving) = host.open(host.get("wait"));
+        host.logged("wait has begun").await;
+        drop((sending, receiving));
+        host.logged("wait is dropped").await;
+        assert_eq!(host.ask(host.get("hello")).await.text(), "hello");
+    }
 }
 
 #[tokio::test]
@@ -60,17 +67,19 @@ async fn asked_to_stop_a_plugin_goes_away_and_lets_requests_end() {
 
 #[tokio::test]
 async fn an_idle_stream_does_not_hold_up_the_end_not_even_one_whose_host_says_nothing() {
-    let mut fixture = Fixture::start("streams").await;
-    let mut host = ByHand::start(&fixture).await;
-    host.greet();
-    host.next().await.unwrap();
-    let begun = Instant::now();
-    shutdown(fixture.channel()).await.unwrap();
-    let farewell = host.next().await.unwrap();
-    assert!(matches!(farewell, Some((0, Kind::GoAway(it))) if it.last_id == 0));
-    assert_eq!(host.next().await.unwrap(), None);
-    assert!(fixture.plugin.ended_within(Duration::from_secs(2)).await.success());
-    assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
+    for start in starts() {
+        let mut fixture = Fixture::of(start).await;
+        let mut host = ByHand::start(&fixture).await;
+        host.greet();
+        host.next().await.unwrap();
+        let begun = Instant::now();
+        shutdown(fixture.channel()).await.unwrap();
+        let farewell = host.next().await.unwrap();
+        assert!(matches!(farewell, Some((0, Kind::GoAway(it))) if it.last_id == 0));
+        assert_eq!(host.next().await.unwrap(), None);
+        assert!(fixture.plugin.ended_within(Duration::from_secs(2)).await.success());
+        assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
+    }
 }
 
 #[tokio::test]
