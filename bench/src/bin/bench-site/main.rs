@@ -8,6 +8,10 @@ mod upstream;
 
 use std::{env, process::ExitCode};
 
+/// As in the supervisor, and as authors are advised to: the same for both ways.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {

@@ -77,8 +77,20 @@ fn digit(byte: u8) -> Option<u8> {
 
 impl fmt::Display for TraceParent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (trace, span) = (u128::from_be_bytes(self.trace), u64::from_be_bytes(self.span));
-        write!(f, "00-{trace:032x}-{span:016x}-{:02x}", self.flags)
+        let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
+        write_hex(&mut text[3..35], &self.trace);
+        write_hex(&mut text[36..52], &self.span);
+        write_hex(&mut text[53..], &[self.flags]);
+        f.write_str(std::str::from_utf8(&text).expect("digits and dashes"))
+    }
+}
+
+/// Written for each request, where a formatter's ways around are felt.
+fn write_hex(text: &mut [u8], bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
     }
 }
 

@@ -21,7 +21,12 @@ const MAX_AUTHORITY_BYTES: usize = 255;
 /// The id of a request: the client's own where it can stand in a log line, else a new one.
 pub(super) fn request_id(headers: &HeaderMap) -> String {
     let accepted = only(headers, "x-request-id").and_then(hygiene::request_id);
-    accepted.map_or_else(|| uuid::Uuid::new_v4().simple().to_string(), str::to_owned)
+    accepted.map_or_else(new_id, str::to_owned)
+}
+
+fn new_id() -> String {
+    let id = uuid::Builder::from_random_bytes(random()).into_uuid();
+    id.simple().encode_lower(&mut uuid::Uuid::encode_buffer()).to_owned()
 }
 
 /// Makes the request that plugins see, or says why there is none.
@@ -54,7 +59,7 @@ pub(super) fn read(
         protocol: protocol(parts.version).to_owned(),
         client_address: client.address.to_string(),
         request_id: request_id.to_owned(),
-        traceparent: traceparent(&parts.headers)?.to_string(),
+        traceparent: traceparent(&parts.headers).to_string(),
         ..wire::Request::default()
     })
 }
@@ -179,13 +184,13 @@ fn protocol(version: Version) -> &'static str {
 }
 
 /// The span that the host gives this request, in the client's trace if it has one.
-fn traceparent(headers: &HeaderMap) -> Result<TraceParent, Refusal> {
+fn traceparent(headers: &HeaderMap) -> TraceParent {
     let parent = only(headers, "traceparent").and_then(TraceParent::parse);
-    let span = random()?;
-    Ok(match parent {
+    let [span @ .., _, _, _, _, _, _, _, _] = random();
+    match parent {
         Some(parent) => parent.child(span),
-        None => TraceParent::root(random()?, span),
-    })
+        None => TraceParent::root(random(), span),
+    }
 }
 
 /// The value of a field that is there once; a repeated one says two things.
@@ -194,8 +199,7 @@ fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
     values.next().filter(|_| values.next().is_none()).map(http::HeaderValue::as_bytes)
 }
 
-fn random<const N: usize>() -> Result<[u8; N], Refusal> {
-    let mut bytes = [0; N];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| Refusal::Failed)?;
-    Ok(bytes)
+/// For names, not for secrets; from a generator of this thread, which need not ask the system each time.
+fn random() -> [u8; 16] {
+    rand::random::<u128>().to_ne_bytes()
 }
