@@ -25,7 +25,7 @@ use super::connection::Peer;
 use super::http1::Io;
 use super::observe::Reason;
 use super::serve::{FAREWELL, Patience, Server};
-use super::wire::{self, Wire};
+use super::wire::Wire;
 use super::worker::Tasks;
 
 /// Requests of one connection at a time. Browsers reckon with 100 or more.
@@ -74,14 +74,14 @@ pub(super) fn builder(settings: &Settings, patience: Patience, tasks: Tasks) -> 
     http
 }
 
-/// Answers requests until either side ends it, or the client does what no honest one does. True if the client
-/// may still be sending.
+/// Answers requests until either side ends it, or the client does what no honest one does. H2 reads all the time,
+/// so it sees for itself when the client has gone.
 pub(super) async fn speak<S: Io>(
     server: &Arc<Server>,
     wire: Wire<S>,
     peer: &Peer,
     stream: &TcpStream,
-) -> bool {
+) {
     // Where it is not to be had, a slow client is only harder to tell from a dead one.
     let _ = socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT);
     let streams = Streams::new(Instant::now());
@@ -89,7 +89,6 @@ pub(super) async fn speak<S: Io>(
         service_fn(|request| answer(server.clone(), peer.clone(), streams.begin(), request));
     let connection = server.http2.serve_connection(TokioIo::new(wire), service);
     let mut connection = std::pin::pin!(connection);
-    let mut gone = std::pin::pin!(wire::gone(stream));
     let mut closing = std::pin::pin!(server.closing.cancelled());
     let mut check =
         std::pin::pin!(tokio::time::sleep(server.patience.head.min(server.patience.stall)));
@@ -102,12 +101,11 @@ pub(super) async fn speak<S: Io>(
                 if let Err(error) = ended {
                     tracing::debug!(peer = %peer.address, %error, "a connection ended early");
                 }
-                return true;
+                return;
             }
-            () = &mut gone => return false,
             () = streams.abused() => {
                 tracing::debug!(peer = %peer.address, "a client gives up most of its requests");
-                return true;
+                return;
             }
             () = &mut check => next(server, streams.check(), is_leaving),
         };
@@ -118,7 +116,7 @@ pub(super) async fn speak<S: Io>(
                 is_leaving = true;
                 check.as_mut().reset(Instant::now() + FAREWELL.min(server.patience.stall));
             }
-            Next::End => return true,
+            Next::End => return,
         }
     }
 }

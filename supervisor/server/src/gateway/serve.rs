@@ -97,7 +97,10 @@ impl Server {
         let wire = Wire::new(socket, opening, line, self.patience.stall);
         match version {
             Version::One => self.http1(wire, peer, stream).await,
-            Version::Two => Box::pin(two::speak(self, wire, peer, stream)).await,
+            Version::Two => {
+                Box::pin(two::speak(self, wire, peer, stream)).await;
+                true
+            }
         }
     }
 
@@ -120,7 +123,10 @@ impl Server {
                 let wire = Wire::new(secured, Opening::default(), line, self.patience.stall);
                 match version {
                     Version::One => self.http1(wire, peer, stream).await,
-                    Version::Two => two::speak(self, wire, peer, stream).await,
+                    Version::Two => {
+                        two::speak(self, wire, peer, stream).await;
+                        true
+                    }
                 }
             }
             Ok(Accepted::NoTls) => refuse(&mut socket, NO_TLS).await,
