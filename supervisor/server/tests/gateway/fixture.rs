@@ -165,6 +165,11 @@ impl Setup {
         self.start_plugin(Plugin::raw(handler)).await
     }
 
+    /// A plugin that has no `Http.Serve`, whatever its host was told.
+    pub(crate) async fn start_plain_only(self) -> Fixture {
+        self.start_plugin(Plugin::plain(echo)).await
+    }
+
     async fn start_plugin(self, plugin: Plugin) -> Fixture {
         let dir = tempfile::tempdir().unwrap();
         let streams = plugin.streams();

@@ -54,7 +54,11 @@ impl Link {
                 .map_err(|status| Unreachable(describe(status.code(), status.message()).into()))?;
             let reading = read(mux.clone(), inbound.into_inner(), written, gone);
             task::spawn("stream to a plugin", reading).detach();
-            mux.ready().await.map_err(|error| Unreachable(format!("no Hello: {error}").into()))
+            match mux.ready().await {
+                // One that goes away at once has said Hello as well; there will be another one.
+                Ok(()) | Err(OpenError::GoingAway) => Ok(()),
+                Err(error) => Err(Unreachable(format!("no Hello: {error}").into())),
+            }
         };
         let greeted = tokio::time::timeout(hello_limit, greeting).await.map_err(late);
         if let Err(unreachable) = greeted.and_then(|greeted| greeted) {

@@ -183,3 +183,63 @@ async fn a_hint_that_would_split_the_response_is_502() {
     assert_eq!(get(fixture.address, "/api/shop/x").await.status, 502);
     fixture.quiet().await;
 }
+
+const EXPECTING: &str = "POST /api/shop/x HTTP/1.1\r\nhost: a\r\nexpect: 100-Continue\r\n";
+
+/// A plugin that says how many bytes it has read, but asks for them only at `asks`.
+async fn on_demand(asks: bool) -> Fixture {
+    Setup::framed(&["POST x"])
+        .start_exchange(move |exchange, request| async move {
+            assert!(request.request.unwrap().expects_continue && !request.end);
+            let (mut sending, receiving) = exchange.split();
+            if asks {
+                sending.inform(Informational { status: 100, headers: Vec::new() }).unwrap();
+            }
+            let body = crate::fixture::plugin::whole(request.data, receiving).await;
+            let mut answer = whole(200, &[], "");
+            answer.data = body.unwrap().len().to_string().into();
+            sending.respond(answer).unwrap();
+        })
+        .await
+}
+
+#[tokio::test]
+async fn a_client_that_waits_is_told_when_the_plugin_wants_its_body_or_after_a_second() {
+    for asks in [true, false] {
+        let fixture = on_demand(asks).await;
+        let mut client = Client::connect(fixture.address).await;
+        for _ in 0..2 {
+            let started = std::time::Instant::now();
+            client.send(format!("{EXPECTING}content-length: 5\r\n\r\n")).await;
+            assert_eq!(client.head().await.status, 100);
+            let taken = started.elapsed();
+            assert_eq!(taken < std::time::Duration::from_millis(900), asks, "{taken:?}");
+            client.send("hello").await;
+            assert_eq!(client.reply().await.text(), "5");
+        }
+        fixture.quiet().await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_waits_is_not_told_to_send_what_nobody_wants() {
+    let fixture = Setup::framed(&["POST x"])
+        .start_exchange(|exchange, _| async move {
+            let (mut sending, _receiving) = exchange.split();
+            sending.respond(whole(403, &[], "no")).unwrap();
+        })
+        .await;
+    let mut client = Client::connect(fixture.address).await;
+    client.send(format!("{EXPECTING}content-length: 5\r\n\r\n")).await;
+    assert_eq!(client.reply().await.status, 403, "and not 100");
+    fixture.quiet().await;
+    // One that sends without waiting is understood as well.
+    let fixture = on_demand(false).await;
+    let mut client = Client::connect(fixture.address).await;
+    let started = std::time::Instant::now();
+    client.send(format!("{EXPECTING}content-length: 5\r\n\r\nhello")).await;
+    assert_eq!(client.head().await.status, 100);
+    assert_eq!(client.reply().await.text(), "5");
+    assert!(started.elapsed() < std::time::Duration::from_secs(5));
+    fixture.quiet().await;
+}
