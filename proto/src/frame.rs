@@ -16,6 +16,7 @@
 mod codec;
 mod credit;
 mod event;
+pub(crate) mod ids;
 mod queue;
 mod request;
 mod settings;

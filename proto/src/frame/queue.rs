@@ -8,7 +8,7 @@
 //! earlier. A request that has frames on the bulk lane puts its next ones behind them; its credit, which
 //! is about the other direction, and a reset may overtake them.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use prost::Message as _;
 
@@ -16,6 +16,7 @@ use crate::plugin::v1::frame::Kind as Wire;
 use crate::plugin::v1::{Frame, Frames};
 
 use super::codec;
+use super::ids::IdMap;
 
 /// Data up to this many bytes is small.
 pub(super) const EXPRESS_DATA_BYTES: usize = 4 * 1024;
@@ -27,7 +28,7 @@ pub(super) struct Queue {
     express: Lane,
     bulk: Lane,
     /// Frames of each request on the bulk lane. No entry is zero.
-    bulk_frames: HashMap<u64, u32>,
+    bulk_frames: IdMap<u32>,
     /// Express frames ever pushed and ever popped.
     express_pushed: u64,
     express_popped: u64,

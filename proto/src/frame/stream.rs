@@ -5,8 +5,6 @@
 
 mod receive;
 
-use std::collections::{HashMap, HashSet};
-
 use bytes::Bytes;
 
 use crate::plugin::v1::frame::Kind as Wire;
@@ -18,6 +16,7 @@ use crate::plugin::v1::{
 use super::codec;
 use super::credit::{Growth, SendCredit, Window};
 use super::event::{Event, Failure, OpenError, Progress, SendError};
+use super::ids::{IdMap, IdSet};
 use super::queue::{EXPRESS_DATA_BYTES, Queue};
 use super::request::{Kind, Request, Role, State};
 use super::settings::{Limits, MAX_CREDIT_BYTES, Settings};
@@ -48,9 +47,9 @@ pub struct Stream {
     theirs: Settings,
     /// The highest id that was opened.
     last_id: u64,
-    requests: HashMap<u64, Request>,
+    requests: IdMap<Request>,
     /// Requests that are over here, with frames that have not left. The plugin still counts them.
-    leaving: HashSet<u64>,
+    leaving: IdSet,
     growth: Growth,
     queue: Queue,
     /// Refusals that have not left.
@@ -78,8 +77,8 @@ impl Stream {
             phase: Phase::Greeting,
             theirs: Settings::default(),
             last_id: 0,
-            requests: HashMap::new(),
-            leaving: HashSet::new(),
+            requests: IdMap::default(),
+            leaving: IdSet::default(),
             growth: Growth {
                 window_bytes: limits.window_bytes.min(MAX_CREDIT_BYTES),
                 bytes: limits.growth_bytes,

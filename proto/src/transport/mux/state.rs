@@ -1,10 +1,11 @@
 //! What the halves of all requests of a stream share.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
+use crate::frame::ids::IdMap;
 use crate::frame::{self, Event, Failure, Malformed, OpenError, Progress, Role, SendError};
 use crate::plugin::v1::{Frames, Header, Informational, RequestFrame, ResetCode, ResponseFrame};
 
@@ -24,7 +25,7 @@ pub enum Part {
 /// Everything behind the lock.
 pub(super) struct State {
     pub(super) stream: frame::Stream,
-    slots: HashMap<u64, Slot>,
+    slots: IdMap<Slot>,
     /// The transport, while there is nothing to write.
     writer: Option<Waker>,
     /// Requests whose senders found the queue full, in their order.
@@ -135,7 +136,7 @@ impl State {
     pub(super) fn new(stream: frame::Stream) -> Self {
         Self {
             stream,
-            slots: HashMap::new(),
+            slots: IdMap::default(),
             writer: None,
             cramped: VecDeque::new(),
             waiting: 0,

@@ -109,13 +109,11 @@ impl Chain<'_> {
             let mut client = client.map_err(|error| self.fault(endpoint, &error.to_string()))?;
             client.handle(request).await.map_err(|status| self.failed(endpoint, &status))
         };
-        match tokio::time::timeout_at(self.deadline, called).await {
-            Ok(answered) => answered.map(tonic::Response::into_inner),
-            Err(_) => {
-                self.fault(endpoint, "no answer within the time of the request");
-                Err(LATE)
-            }
-        }
+        let Ok(answered) = tokio::time::timeout_at(self.deadline, called).await else {
+            self.fault(endpoint, "no answer within the time of the request");
+            return Err(LATE);
+        };
+        answered.map(tonic::Response::into_inner)
     }
 
     fn message(

@@ -21,16 +21,6 @@ pub(super) struct Peer {
     line: Arc<Line>,
 }
 
-/// A connection's place among `gateway.max_connections`, free again when the last of these is dropped.
-///
-/// The connection itself holds one for as long as its stream lives, which hyper hands on to an upgraded
-/// connection. Only who serves a client without its stream needs another one.
-#[derive(Debug, Clone)]
-#[must_use = "dropping it gives the place away"]
-pub(super) struct Place {
-    _line: Arc<Line>,
-}
-
 impl Peer {
     pub(super) fn new(address: IpAddr, is_tls: bool, line: Arc<Line>) -> Self {
         Self { address, is_tls, turn: None, line }
@@ -53,12 +43,6 @@ impl Peer {
     /// Whether the connection speaks HTTP no longer.
     pub(super) fn is_tunnel(&self) -> bool {
         self.line.is_tunnel.load(Ordering::Relaxed)
-    }
-
-    /// The place of the connection, for who must hold it without the connection.
-    #[expect(dead_code, reason = "tunnels come next")]
-    pub(super) fn place(&self) -> Place {
-        Place { _line: self.line.clone() }
     }
 
     /// Sends an informational response, such as 103, before the response of this request. Meant to be called

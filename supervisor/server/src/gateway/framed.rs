@@ -112,7 +112,7 @@ impl Call<'_> {
             match asking.answer(self.peer, &self.times).await {
                 Ok(answered) => return self.answered(answered, content, places, record),
                 Err(Ended::NotBegun(side)) => {
-                    content.take_back(side).map_err(|_| self.refused())?
+                    content.take_back(side).map_err(|_| self.refused())?;
                 }
                 Err(ended) => return Err(self.ended(ended)),
             }

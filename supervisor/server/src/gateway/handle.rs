@@ -152,7 +152,7 @@ impl Door {
                 Way::Plain => {
                     let plain = Plain { entered: &entered, steps: &steps, segments, times, limit };
                     // Large, and a guest here: the future of the framed path should not have to hold it.
-                    Box::pin(self.plain(plain, request, body, record)).await
+                    Box::pin(self.plain(plain, request, body, record.as_ref())).await
                 }
             }
         };
@@ -170,7 +170,7 @@ impl Door {
         plain: Plain<'_>,
         request: wire::Request,
         body: Incoming,
-        record: &Option<Record>,
+        record: Option<&Record>,
     ) -> Result<Reply, Refusal> {
         let Plain { entered, steps, segments, times, limit } = plain;
         let body = body::collect(body, limit, &times, &self.bodies).await?;

@@ -133,7 +133,7 @@ impl Refusal {
     /// What it counts as.
     pub(super) fn reason(&self) -> Reason {
         match self {
-            Self::Malformed(_) => Reason::Malformed,
+            Self::Malformed(_) | Self::Coding => Reason::Malformed,
             Self::NotFound => Reason::NotFound,
             Self::SlowBody => Reason::SlowBody,
             Self::BodyTooLarge { .. } => Reason::BodyTooLarge,
@@ -142,7 +142,6 @@ impl Refusal {
             Self::Full(Full::Queue) => Reason::QueueFull,
             Self::Full(Full::Timeout) => Reason::QueueTimeout,
             Self::Tunnel => Reason::Connect,
-            Self::Coding => Reason::Malformed,
             Self::Failed => Reason::Failed,
             Self::Away => Reason::Away,
             Self::CutOff => Reason::CutOff,

@@ -41,14 +41,6 @@ impl Tasks {
         drop(self.waited_for.spawn(reported(future)));
     }
 
-    /// Runs what serves many requests and ends with the worker, such as a stream to a plugin. A shutdown does not
-    /// wait for it, and drops it when the last request has ended.
-    #[expect(dead_code, reason = "the framed path comes next")]
-    pub(super) fn spawn_background(&self, future: impl Future<Output = ()> + Send + 'static) {
-        let _ = self;
-        drop(tokio::spawn(reported(future)));
-    }
-
     /// Cancelled when the gateway shuts down: the time for connections and tunnels to say goodbye.
     pub(super) fn closing(&self) -> &CancellationToken {
         &self.closing

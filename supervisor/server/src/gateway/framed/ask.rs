@@ -218,7 +218,7 @@ impl Side {
 
     /// Whether nothing more is to be said, or to be heard by the plugin.
     pub(super) fn is_over(&mut self) -> bool {
-        self.upload().is_none_or(|upload| upload.is_unwanted())
+        self.upload().is_none_or(Upload::is_unwanted)
     }
 
     /// The plugin has answered, and not with an upgrade: nothing will be said where one was offered.

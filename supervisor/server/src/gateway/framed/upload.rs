@@ -123,7 +123,7 @@ impl Upload {
                         Ok(data) => self.take(data)?,
                         Err(frame) => {
                             let trailers = frame.into_trailers().unwrap_or_default();
-                            return Poll::Ready(self.end(trailers));
+                            return Poll::Ready(self.end(&trailers));
                         }
                     }
                 }
@@ -157,9 +157,9 @@ impl Upload {
         Ok(())
     }
 
-    fn end(&mut self, trailers: HeaderMap) -> Result<(), Stop> {
+    fn end(&mut self, trailers: &HeaderMap) -> Result<(), Stop> {
         let mut fields = Vec::with_capacity(trailers.len());
-        for (name, value) in &trailers {
+        for (name, value) in trailers {
             if hygiene::may_trail(name.as_str()) {
                 let value = Bytes::copy_from_slice(value.as_bytes());
                 fields.push(Header { name: name.as_str().to_owned(), value });
