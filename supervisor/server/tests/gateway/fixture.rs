@@ -85,6 +85,7 @@ pub(crate) struct Setup {
     pub(crate) hello_limit: Duration,
 }
 
+#[expect(clippy::unused_async, reason = "a gateway needs the runtime that runs its test")]
 impl Setup {
     /// Endpoints numbered from 1, each `"METHOD url"`, of a plugin on the plain path.
     pub(crate) fn new(endpoints: &[&str]) -> Self {
@@ -139,7 +140,7 @@ impl Setup {
             Way::Plain => Plugin::plain(handler),
             Way::Framed => Plugin::whole(self.hello, handler),
         };
-        self.start_plugin(plugin).await
+        self.start_plugin(plugin)
     }
 
     /// A plugin that is handed each request as it begins, with both its directions.
@@ -151,7 +152,7 @@ impl Setup {
         F: Future<Output = ()> + Send + 'static,
     {
         let plugin = Plugin::framed(self.hello, handler);
-        self.start_plugin(plugin).await
+        self.start_plugin(plugin)
     }
 
     /// A plugin that is handed each stream, and keeps to no rules but those that it wants to.
@@ -162,15 +163,15 @@ impl Setup {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        self.start_plugin(Plugin::raw(handler)).await
+        self.start_plugin(Plugin::raw(handler))
     }
 
     /// A plugin that has no `Http.Serve`, whatever its host was told.
     pub(crate) async fn start_plain_only(self) -> Fixture {
-        self.start_plugin(Plugin::plain(echo)).await
+        self.start_plugin(Plugin::plain(echo))
     }
 
-    async fn start_plugin(self, plugin: Plugin) -> Fixture {
+    fn start_plugin(self, plugin: Plugin) -> Fixture {
         let dir = tempfile::tempdir().unwrap();
         let streams = plugin.streams();
         let (process, address) = Process::start(plugin, dir.path());

@@ -82,7 +82,7 @@ async fn a_client_that_goes_cancels_its_request_at_each_stage() {
             } else {
                 eventually(|| fixture.activation.backend().open_requests() > 0).await;
             }
-            assert_eq!(fixture.activation.in_flight() > 0, true, "{text}");
+            assert!(fixture.activation.in_flight() > 0, "{text}");
             if is_reset {
                 socket2::SockRef::from(&client.0).set_linger(Some(Duration::ZERO)).unwrap();
             }
@@ -161,7 +161,7 @@ async fn the_end_of_an_activation_cuts_off_all_that_is_left_of_it() {
     both.chunk().await;
     eventually(|| fixture.activation.backend().open_requests() == 4).await;
     fixture.routes.withdraw(fixture.activation.id()).unwrap();
-    assert_eq!(fixture.activation.in_flight() >= 4, true, "they may go on until they are cut off");
+    assert!(fixture.activation.in_flight() >= 4, "they may go on until they are cut off");
     fixture.activation.cut_off();
     soon(fixture.activation.drained()).await;
     for client in [&mut waiting, &mut uploading] {

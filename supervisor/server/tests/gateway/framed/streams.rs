@@ -36,14 +36,13 @@ async fn flood(mut sending: Sending, stopped: mpsc::UnboundedSender<usize>) {
         let mut rest = piece.clone();
         let mut send =
             std::pin::pin!(std::future::poll_fn(|cx| sending.poll_send(cx, &mut rest, false)));
-        let outcome = match timeout(STUCK, &mut send).await {
-            Ok(outcome) => outcome,
-            Err(_) => {
-                if stopped.send(sent).is_err() {
-                    return;
-                }
-                send.await
+        let outcome = if let Ok(outcome) = timeout(STUCK, &mut send).await {
+            outcome
+        } else {
+            if stopped.send(sent).is_err() {
+                return;
             }
+            send.await
         };
         if outcome.is_err() {
             return;
