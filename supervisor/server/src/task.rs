@@ -1,5 +1,5 @@
-//! Spawns tasks so that each has an owner, and a name in the log when it panics. Only the gateway's
-//! connections are spawned elsewhere: their set owns them.
+//! Spawns tasks so that each has an owner, and a name in the log when it panics. Only the gateway's workers spawn
+//! their own, each on its own runtime, which owns them.
 
 use std::future::Future;
 

@@ -253,7 +253,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
 
 /// Waits until the client has closed or reset its side. It looks at nothing that the client sent, so it sees
 /// the end behind a pipelined request and behind a body that nobody takes, with TLS and without; and it costs
-/// no timer.
+/// no timer. Only behind more than the kernel keeps for a socket there is no end to be seen, since it waits at
+/// the client for room: then the time that a request may stand still is what ends it.
 pub(super) async fn gone(stream: &TcpStream) {
     // Who waits for urgent data is told the end, too; and no urgent data, since tokio does not ask the kernel
     // for it. An error means that the worker ends, and the connection with it.

@@ -9,6 +9,8 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use outboard::gateway::{Files, Tls};
+use outboard_proto::plugin::v1::{Header, Response, ResponseFrame};
+use outboard_proto::transport::mux::{Exchange, Part};
 use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -181,6 +183,48 @@ async fn a_client_that_leaves_cancels_its_request_also_behind_another() {
     }
 }
 
+/// Accepts an upgrade, and then says back what it hears.
+async fn upgraded(exchange: Exchange) {
+    let (mut sending, mut receiving) = exchange.split();
+    let upgrade = Header { name: "upgrade".into(), value: "echo".into() };
+    let response = Some(Response { status: 101, headers: vec![upgrade] });
+    sending.respond(ResponseFrame { response, ..ResponseFrame::default() }).unwrap();
+    while let Some(Ok(Part::Data(data))) = receiving.part().await {
+        let end = data.is_empty();
+        if sending.send(data, end).await.is_err() || end {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_tunnel_keeps_the_place_of_its_connection() {
+    let pair = Pair::new();
+    let mut setup = Setup::framed(&["* x"]);
+    setup.settings.tls = Some(pair.tls.clone());
+    setup.settings.max_connections = 1;
+    let fixture = setup.start_exchange(|exchange, _| upgraded(exchange)).await;
+    let mut tunnel = connect(fixture.address, &pair.certificate, &["http/1.1"]).await.unwrap();
+    let upgrade =
+        "GET /api/shop/x HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";
+    tunnel.write_all(upgrade.as_bytes()).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(tunnel.read_u8().await.unwrap());
+    }
+    assert!(head.starts_with(b"HTTP/1.1 101 "));
+    let second = connect(fixture.address, &pair.certificate, &[]);
+    let mut second = std::pin::pin!(second);
+    let early = tokio::time::timeout(Duration::from_millis(200), &mut second).await;
+    assert!(early.is_err(), "the second client was served beside the tunnel");
+    let mut heard = [0; 5];
+    tunnel.write_all(b"hello").await.unwrap();
+    tunnel.read_exact(&mut heard).await.unwrap();
+    assert_eq!(&heard, b"hello");
+    drop(tunnel);
+    tokio::time::timeout(NOTICED, second).await.expect("in time").unwrap();
+}
+
 #[tokio::test]
 async fn a_body_that_is_refused_while_it_is_sent_still_gets_its_refusal() {
     let pair = Pair::new();
@@ -230,7 +274,9 @@ async fn shutting_down_ends_idle_connections_and_half_handshakes_at_once() {
 fn mistake(certificate: Option<&str>, key: Option<&str>) -> String {
     let dir = tempfile::tempdir().unwrap();
     let write = |name: &str, text: Option<&str>| {
-        text.map(|text| std::fs::write(dir.path().join(name), text).unwrap());
+        if let Some(text) = text {
+            std::fs::write(dir.path().join(name), text).unwrap();
+        }
     };
     write("cert.pem", certificate);
     write("key.pem", key);

@@ -51,7 +51,8 @@ async fn large_bodies_and_trailers_pass_both_ways_beside_each_other() {
     let fixture = mirroring().await;
     let client = Honest::connect(fixture.address).await;
     let one = async |seed: usize| {
-        let body: Bytes = (0..5 << 20).map(|i: usize| (i * seed % 251) as u8).collect();
+        let body: Bytes =
+            (0..5 << 20).map(|at: usize| u8::try_from(at * seed % 251).unwrap()).collect();
         let mut requests = client.requests.clone().ready().await.unwrap();
         let mut asked = request("POST", "/api/shop/x");
         asked.headers_mut().insert("te", "trailers".parse().unwrap());
