@@ -136,7 +136,8 @@ impl Call<'_> {
         }
         match length.exact() {
             Some(length) if length <= SMALL && !self.expects_continue() => {
-                Ok(Content { whole: body::collect_small(body, &self.times).await?, ..content })
+                let whole = Box::pin(body::collect_small(body, &self.times)).await?;
+                Ok(Content { whole, ..content })
             }
             Some(_) | None => Ok(Content { body: Some(body), ..content }),
         }
@@ -192,7 +193,12 @@ impl Call<'_> {
 
     async fn open(&self, frame: Box<RequestFrame>) -> Result<Exchange, Refusal> {
         let backend = self.entered.activation().backend();
-        let opening = backend.open(self.door.worker, frame, self.entered.quota().patience());
+        let frame = match backend.try_open(self.door.worker, frame) {
+            Ok(exchange) => return Ok(exchange),
+            Err(frame) => frame,
+        };
+        let patience = self.entered.quota().patience();
+        let opening = Box::pin(backend.open(self.door.worker, frame, patience));
         opening.await.map_err(|error| {
             let refusal = self.fault(&error.to_string());
             match error {

@@ -133,7 +133,12 @@ impl Door {
         let times = Times::new(&bounds, began);
         let limit = bounds.max_body;
         let answered = async {
-            let places = entered.quota().enter(entered.gates(), steps.iter()).await?;
+            let (quota, gates) = (entered.quota(), entered.gates());
+            let places = match quota.try_enter(gates) {
+                Some(places) => places,
+                // Boxed, as is whatever else is rare: the future is moved about with each request.
+                None => Box::pin(quota.enter(gates, steps.iter())).await?,
+            };
             match entered.activation().backend().way() {
                 Way::Framed => {
                     let call = Call {
@@ -151,7 +156,6 @@ impl Door {
                 }
                 Way::Plain => {
                     let plain = Plain { entered: &entered, steps: &steps, segments, times, limit };
-                    // Large, and a guest here: the future of the framed path should not have to hold it.
                     Box::pin(self.plain(plain, request, body, record.as_ref())).await
                 }
             }

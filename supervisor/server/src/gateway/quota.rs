@@ -110,6 +110,13 @@ impl Quota {
         self.allowance.load().queue_timeout
     }
 
+    /// Places for a request, if no endpoint has a limit of its own and nobody waits. Who gets none here calls
+    /// [`Self::enter`].
+    pub fn try_enter(&self, gates: &EndpointGates) -> Option<Places> {
+        let place = if gates.is_empty() { self.gate.try_enter() } else { None };
+        place.map(|place| Places { _plugin: place, _endpoints: Vec::new() })
+    }
+
     /// Places for a request that runs through `chain`, as soon as it is its turn, within the operator's bounds.
     /// Dropping the future gives up what it has got so far.
     pub async fn enter<'e>(
@@ -117,10 +124,8 @@ impl Quota {
         gates: &EndpointGates,
         chain: impl IntoIterator<Item = &'e Endpoint>,
     ) -> Result<Places, Full> {
-        if gates.is_empty()
-            && let Some(place) = self.gate.try_enter()
-        {
-            return Ok(Places { _plugin: place, _endpoints: Vec::new() });
+        if let Some(places) = self.try_enter(gates) {
+            return Ok(places);
         }
         let limited: Vec<_> = chain.into_iter().filter_map(|it| gates.get(it.id)).collect();
         self.wait(&limited).await

@@ -13,12 +13,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use outboard_proto::frame::OpenError;
 use outboard_proto::plugin::v1::RequestFrame;
 use outboard_proto::plugin::v1::http_client::HttpClient;
 use outboard_proto::transport::ConnectError;
 use outboard_proto::transport::mux::Exchange;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::transport::Channel;
 
@@ -102,7 +102,20 @@ impl Backend {
         Ok(self.link(self.slots.of(worker)).await?.client())
     }
 
-    /// Opens a request on the stream of a worker. Waits at most `patience` for a place on it.
+    /// Opens a request on the stream of a worker, if there is one with a place for it. Who gets the request back
+    /// calls [`Self::open`].
+    pub(crate) fn try_open(
+        &self,
+        worker: usize,
+        request: Box<RequestFrame>,
+    ) -> Result<Exchange, Box<RequestFrame>> {
+        match &*self.slots.of(worker).link.load() {
+            Some(link) => link.open(request).map_err(|(_, request)| request),
+            None => Err(request),
+        }
+    }
+
+    /// Opens a request on the stream of a worker, or on a new one. Waits at most `patience` for a place on it.
     pub(crate) async fn open(
         &self,
         worker: usize,
@@ -110,45 +123,20 @@ impl Backend {
         patience: Duration,
     ) -> Result<Exchange, NotOpened> {
         let slot = self.slots.of(worker);
+        let mut until = None;
         for _ in 0..MOST_STREAMS {
-            // Without a copy of the link, and mostly without anything else.
-            let opened = match &*slot.link.load() {
-                Some(link) => link.open(request),
-                None => Err((OpenError::Ended, request)),
-            };
-            let error;
-            (error, request) = match opened {
-                Ok(exchange) => return Ok(exchange),
-                Err(refused) => refused,
-            };
-            if error == OpenError::Full {
-                return self.open_later(slot, request, patience).await;
+            let link = self.link(slot).await?;
+            while link.is_usable() {
+                let until = *until.get_or_insert_with(|| Instant::now() + patience);
+                let room = tokio::time::timeout_at(until, link.room()).await;
+                room.map_err(|_| NotOpened::Full)?;
+                request = match link.open(request) {
+                    Ok(exchange) => return Ok(exchange),
+                    Err((_, request)) => request,
+                };
             }
-            self.link(slot).await?;
         }
         Err(Unreachable::goes_away().into())
-    }
-
-    async fn open_later(
-        &self,
-        slot: &Slot,
-        mut request: Box<RequestFrame>,
-        patience: Duration,
-    ) -> Result<Exchange, NotOpened> {
-        let opening = async {
-            for _ in 0..MOST_STREAMS {
-                let link = self.link(slot).await?;
-                while link.is_usable() {
-                    link.room().await;
-                    request = match link.open(request) {
-                        Ok(exchange) => return Ok(exchange),
-                        Err((_, request)) => request,
-                    };
-                }
-            }
-            Err(Unreachable::goes_away().into())
-        };
-        tokio::time::timeout(patience, opening).await.unwrap_or(Err(NotOpened::Full))
     }
 
     /// What a worker has, or a new one. Whoever comes while one is being opened waits for that, and shares its
