@@ -1,6 +1,7 @@
 //! HTTP/1.1 on one connection.
 
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::{Request, Response, Version};
@@ -56,7 +57,11 @@ pub(super) async fn speak<S: Io>(
     peer: &Peer,
     stream: &TcpStream,
 ) -> Ended<S> {
-    let service = service_fn(|request| answer(server, peer, request));
+    let is_old = AtomicBool::new(false);
+    let service = service_fn(|request: Request<Incoming>| {
+        is_old.store(request.version() == Version::HTTP_10, Ordering::Relaxed);
+        answer(server, peer, request)
+    });
     let connection = server.http1.serve_connection(TokioIo::new(wire), service);
     let mut connection = connection.with_upgrades();
     let mut gone = std::pin::pin!(wire::gone(stream));
@@ -78,8 +83,15 @@ pub(super) async fn speak<S: Io>(
     if let Some(reason) = ended.as_ref().err().and_then(reason) {
         server.door.observer.unrouted(reason);
     }
+    let is_broken_off = ended.as_ref().is_err_and(hyper::Error::is_user);
     if let Err(error) = ended {
         tracing::debug!(peer = %peer.address, %error, "a connection ended early");
+    }
+    if is_broken_off && is_old.load(Ordering::Relaxed) {
+        // To a client of HTTP/1.0 the end of the connection is the end of the response, so this must be another
+        // end. It fails where the client has gone already.
+        let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        return Ended::Away;
     }
     match connection.into_parts() {
         Some(parts) if is_timeout && !parts.read_buf.is_empty() => {

@@ -178,6 +178,33 @@ async fn a_body_that_is_longer_than_declared_never_ends_well() {
     fixture.quiet().await;
 }
 
+/// Where the end of the connection is the end of the body.
+#[tokio::test]
+async fn a_response_to_http_1_0_that_breaks_off_is_told_from_one_that_ends() {
+    use tokio::io::AsyncReadExt as _;
+
+    let ask = "GET /api/shop/x HTTP/1.0\r\n\r\n";
+    let read = async |fixture: &Fixture| {
+        let mut client = Client::connect(fixture.address).await;
+        client.send(ask).await;
+        let mut bytes = Vec::new();
+        soon(client.0.read_to_end(&mut bytes)).await.map(|_| bytes)
+    };
+    let fixture = in_pieces(begin(200, &[]), &["some", "more"], true).await;
+    assert!(read(&fixture).await.unwrap().ends_with(b"somemore"));
+    fixture.quiet().await;
+    let fixture = Setup::framed(&["GET x"])
+        .start_exchange(|exchange, _| async move {
+            let (mut sending, _receiving) = exchange.split();
+            sending.respond(begin(200, &[])).unwrap();
+            sending.send(Bytes::from_static(b"some"), false).await.unwrap();
+        })
+        .await;
+    let error = read(&fixture).await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    fixture.quiet().await;
+}
+
 /// Hyper asks for no more than was declared, so what comes later is not seen; but it is not sent either.
 #[tokio::test]
 async fn what_comes_after_the_declared_length_reaches_nobody() {
