@@ -38,7 +38,7 @@ pub mod setting {
     pub const INITIAL_WINDOW_SIZE: u16 = 4;
 }
 
-/// Codes of RST_STREAM and GOAWAY.
+/// Codes of `RST_STREAM` and GOAWAY.
 pub mod code {
     pub const PROTOCOL_ERROR: u32 = 1;
     pub const FLOW_CONTROL_ERROR: u32 = 3;
@@ -57,7 +57,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// The code of a RST_STREAM or GOAWAY.
+    /// The code of a `RST_STREAM` or GOAWAY.
     pub fn code(&self) -> Option<u32> {
         let at = match self.kind {
             kind::RST_STREAM => 0,
@@ -170,7 +170,10 @@ pub struct Connection {
 impl Connection {
     /// Connects and says nothing.
     pub fn silent(address: SocketAddr) -> Result<Self> {
-        Ok(Self { stream: http::connect(address)? })
+        let stream = http::connect(address)?;
+        // Small frames go when they are written, not when the server has acknowledged the one before.
+        stream.set_nodelay(true)?;
+        Ok(Self { stream })
     }
 
     /// Connects with the preface and settings: no table, and what else is given.
@@ -232,7 +235,7 @@ impl Connection {
     }
 
     /// The next frame that is about requests, or the end; what has to be acknowledged is.
-    pub fn next(&mut self) -> Result<Option<Frame>> {
+    pub fn news(&mut self) -> Result<Option<Frame>> {
         loop {
             let Some(frame) = self.read()? else { return Ok(None) };
             match frame.kind {
@@ -251,7 +254,7 @@ impl Connection {
     pub fn response(&mut self, stream: u32) -> Result<(u16, Vec<u8>)> {
         let (mut found, mut body) = (None, Vec::new());
         loop {
-            let frame = self.next()?.context("the server ends the connection")?;
+            let frame = self.news()?.context("the server ends the connection")?;
             ensure!(frame.kind != kind::GOAWAY || frame.code() == Some(0), "{frame:?}");
             if frame.stream != stream {
                 continue;
@@ -280,7 +283,7 @@ impl Connection {
     /// Waits for the end of the connection, and gives the code that the server gave, if it gave one.
     pub fn end(&mut self) -> Result<Option<u32>> {
         let mut code = None;
-        while let Some(frame) = self.next()? {
+        while let Some(frame) = self.news()? {
             if frame.kind == kind::GOAWAY {
                 code = frame.code();
             }

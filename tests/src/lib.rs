@@ -13,4 +13,5 @@ pub mod plugin;
 pub mod raw;
 pub mod supervisor;
 pub mod trials;
+pub mod websocket;
 pub mod wire;

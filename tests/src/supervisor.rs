@@ -2,6 +2,7 @@
 
 pub mod http;
 pub mod lines;
+pub mod metrics;
 pub mod plugin;
 pub mod processes;
 pub mod stage;
