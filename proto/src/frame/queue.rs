@@ -102,6 +102,12 @@ impl Queue {
         }
     }
 
+    /// The first request that waits to be sent.
+    pub(super) fn first_request(&self) -> Option<u64> {
+        let is_request = |entry: &&Entry| matches!(entry.frame.kind, Some(Wire::Request(_)));
+        self.express.entries.iter().find(is_request).map(|entry| entry.frame.id)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.express.entries.is_empty() && self.bulk.entries.is_empty()
     }

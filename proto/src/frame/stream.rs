@@ -139,14 +139,20 @@ impl Stream {
         Some(message)
     }
 
-    /// The stream is gone: fails what is open.
+    /// The stream is gone: fails what is open. Requests whose first frame was not given to the transport are
+    /// [`Failure::Refused`], since the plugin can't have begun them.
     pub fn end(&mut self, events: &mut Vec<Event>) {
         self.phase = Phase::Ended;
+        // They leave in the order of their ids.
+        let first_unsent = self.queue.first_request().unwrap_or(u64::MAX);
         self.queue.clear();
         self.leaving.clear();
         let mut ids: Vec<u64> = self.requests.drain().map(|(id, _)| id).collect();
         ids.sort_unstable();
-        events.extend(ids.into_iter().map(|id| Event::Failed { id, failure: Failure::Lost }));
+        events.extend(ids.into_iter().map(|id| {
+            let failure = if id < first_unsent { Failure::Lost } else { Failure::Refused };
+            Event::Failed { id, failure }
+        }));
     }
 
     /// At the host: opens a request. Gives its id.

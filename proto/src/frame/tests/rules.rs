@@ -435,6 +435,19 @@ fn go_away_can_lower_its_promise_and_not_raise_it() {
 }
 
 #[test]
+fn what_has_not_left_when_a_stream_ends_was_not_begun() {
+    let (mut host, _) = two_open();
+    host.open(request("", true)).unwrap();
+    host.open(request("", false)).unwrap();
+    let mut events = Vec::new();
+    host.end(&mut events);
+    let [lost, refused] = [Failure::Lost, Failure::Refused];
+    let expected =
+        [failed(1, lost.clone()), failed(2, lost), failed(3, refused.clone()), failed(4, refused)];
+    assert_eq!(events, expected);
+}
+
+#[test]
 fn the_end_of_a_stream_fails_its_own_requests_once() {
     let (mut host, _) = two_open();
     let mut events = Vec::new();
