@@ -25,12 +25,13 @@ use outboard_core::route::{Matches, Segment};
 use outboard_proto::frame::{self, Failure};
 use outboard_proto::plugin::v1 as wire;
 use outboard_proto::plugin::v1::{Outcome, RequestFrame, ResetCode, ResponseFrame};
-use outboard_proto::transport::mux::{Exchange, Sending};
+use outboard_proto::transport::mux::{Exchange, Receiving, Sending};
 use tokio::time::Instant;
 
 use super::body::{self, Body};
 use super::complain::complain;
 use super::connection::Peer;
+use super::gate::Full;
 use super::handle::Door;
 use super::head;
 use super::observe::{Meter, Reason, Record};
@@ -93,7 +94,6 @@ impl Call<'_> {
         request: wire::Request,
         body: Incoming,
         connection: Option<OnUpgrade>,
-        places: Places,
         record: &mut Option<Record>,
     ) -> Result<Reply, Refusal> {
         let mut content = self.content(body, connection).await?;
@@ -102,6 +102,13 @@ impl Call<'_> {
             meter.add(content.whole.len());
         }
         content.meter = meter;
+        // Not before: a client that is slow to send a small body must not keep a place from others.
+        let (quota, gates) = (self.entered.quota(), self.entered.gates());
+        let places = match quota.try_enter(gates) {
+            Some(places) => places,
+            // Boxed, as is whatever else is rare: the future is moved about with each request.
+            None => Box::pin(quota.enter(gates, self.steps.iter())).await?,
+        };
         let mut request = Some(request);
         for _ in 0..MOST_TRIES {
             let head = request.take().map_or_else(|| self.read_again(), Ok)?;
@@ -202,7 +209,7 @@ impl Call<'_> {
         opening.await.map_err(|error| {
             let refusal = self.fault(&error.to_string());
             match error {
-                NotOpened::Full => Refusal::Busy,
+                NotOpened::Full => Refusal::Full(Full::Timeout),
                 NotOpened::Unreachable(_) => refusal,
             }
         })
@@ -226,34 +233,43 @@ impl Call<'_> {
             let (Some(upgrade), Side::Open(sending), false) = (content.upgrade, side, end) else {
                 return Err(self.fault(&ResponseError::Upgrade.to_string()));
             };
-            let observer = self.door.observer.clone();
-            let record = record.take().map(|mut record| {
-                record.answered(reply.status().as_u16());
-                record.tunnelled(&observer);
-                record
-            });
-            let tunnel =
-                Tunnel { sending, receiving, first: data, times: self.times, record, observer };
-            let closing = self.door.tasks.closing().clone();
-            self.door.tasks.spawn(tunnel.run(upgrade.connection, self.held(places), closing));
+            self.tunnel(upgrade, sending, receiving, data, self.held(places), record.take());
             return Ok(reply);
         }
         side.close();
-        let pulse = if hygiene::has_no_body(reply.status().as_u16()) {
-            // What there is of a body is for nobody.
-            None
-        } else if end {
+        let has_body = !hygiene::has_no_body(reply.status().as_u16());
+        let mut pulse = None;
+        if has_body && end {
             *reply.body_mut() = Body::from(self.room(data)?);
-            None
-        } else {
-            let pulse = Pulse::new();
-            let stream = Stream::new(receiving, data, length, pulse.clone());
+        } else if has_body {
+            let beat = Pulse::new();
+            let stream = Stream::new(receiving, data, length, beat.clone());
             let stream = stream.map_err(|problem| self.fault(&problem))?;
             *reply.body_mut() = Body::Stream(stream);
-            Some(pulse)
-        };
+            pulse = Some(beat);
+        }
         self.see_through(side, end, pulse, places);
         Ok(reply)
+    }
+
+    fn tunnel(
+        &self,
+        upgrade: Upgrade,
+        sending: Sending,
+        receiving: Receiving,
+        first: Bytes,
+        held: Held,
+        record: Option<Record>,
+    ) {
+        let observer = self.door.observer.clone();
+        let record = record.map(|mut record| {
+            record.answered(StatusCode::SWITCHING_PROTOCOLS.as_u16());
+            record.tunnelled(&observer);
+            record
+        });
+        let tunnel = Tunnel { sending, receiving, first, times: self.times, record, observer };
+        let closing = self.door.tasks.closing().clone();
+        self.door.tasks.spawn(tunnel.run(upgrade.connection, held, closing));
     }
 
     /// Leaves behind who sends the rest of the request and keeps the time of the response, if there is any of
@@ -331,7 +347,7 @@ impl Call<'_> {
     /// The plugin began nothing, so whoever asks again takes no risk.
     fn refused(&self) -> Refusal {
         self.fault("it takes no more requests at a time");
-        Refusal::Busy
+        Refusal::Full(Full::Timeout)
     }
 
     fn fault(&self, problem: &str) -> Refusal {

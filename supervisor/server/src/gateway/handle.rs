@@ -133,12 +133,6 @@ impl Door {
         let times = Times::new(&bounds, began);
         let limit = bounds.max_body;
         let answered = async {
-            let (quota, gates) = (entered.quota(), entered.gates());
-            let places = match quota.try_enter(gates) {
-                Some(places) => places,
-                // Boxed, as is whatever else is rare: the future is moved about with each request.
-                None => Box::pin(quota.enter(gates, steps.iter())).await?,
-            };
             match entered.activation().backend().way() {
                 Way::Framed => {
                     let call = Call {
@@ -152,7 +146,7 @@ impl Door {
                         times,
                         limit,
                     };
-                    call.run(request, body, upgrade, places, record).await
+                    call.run(request, body, upgrade, record).await
                 }
                 Way::Plain => {
                     let plain = Plain { entered: &entered, steps: &steps, segments, times, limit };
@@ -181,6 +175,7 @@ impl Door {
         if let Some(record) = record {
             record.meter().add(body.bytes.len());
         }
+        let _places = entered.quota().enter(entered.gates(), steps.iter()).await?;
         let chain = Chain {
             activation: entered.activation(),
             worker: self.worker,

@@ -40,6 +40,8 @@ pub enum Way {
 
 /// The connections of one process for requests. They end with it.
 pub struct Backend {
+    /// The plugin's, for logs.
+    plugin: Arc<str>,
     way: Way,
     dial: Dial,
     hello_limit: Duration,
@@ -67,12 +69,14 @@ pub(crate) enum NotOpened {
 }
 
 impl Backend {
-    /// For a process that `dial` connects to, each time in the runtime of whoever asks. Nothing is dialled yet.
-    pub fn new<F>(way: Way, dial: impl Fn() -> F + Send + Sync + 'static) -> Self
+    /// For a process of `plugin` that `dial` connects to, each time in the runtime of whoever asks. Nothing is
+    /// dialled yet.
+    pub fn new<F>(plugin: &str, way: Way, dial: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<Channel, ConnectError>> + Send + 'static,
     {
         Self {
+            plugin: plugin.into(),
             way,
             dial: Box::new(move || Box::pin(dial())),
             hello_limit: HELLO_LIMIT,
@@ -168,8 +172,8 @@ impl Backend {
         match self.way {
             Way::Plain => Ok(Arc::new(Link::plain(channel))),
             Way::Framed => {
-                let gone = self.gone.token().clone();
-                Ok(Arc::new(Link::framed(channel, gone, self.hello_limit).await?))
+                let (plugin, gone) = (self.plugin.clone(), self.gone.token().clone());
+                Ok(Arc::new(Link::framed(plugin, channel, gone, self.hello_limit).await?))
             }
         }
     }
@@ -183,7 +187,10 @@ impl Unreachable {
 
 impl fmt::Debug for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Backend").field("way", &self.way).finish_non_exhaustive()
+        f.debug_struct("Backend")
+            .field("plugin", &self.plugin)
+            .field("way", &self.way)
+            .finish_non_exhaustive()
     }
 }
 

@@ -187,7 +187,7 @@ impl Generation {
         };
         let way = if is_framed { Way::Framed } else { Way::Plain };
         let can_handle = is_framed || has(wire::Capability::HttpHandle);
-        Reached { backend: Arc::new(Backend::new(way, dial)), can_handle }
+        Reached { backend: Arc::new(Backend::new(self.room.plugin(), way, dial)), can_handle }
     }
 
     /// Calls `Init` of every instance, all at once: they don't know of each other. `Load` was called before.

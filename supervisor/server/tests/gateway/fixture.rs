@@ -177,7 +177,7 @@ impl Setup {
         let (process, address) = Process::start(plugin, dir.path());
         let dials = Arc::new(Semaphore::new(0));
         let dialled = dials.clone();
-        let backend = Backend::new(self.way, move || {
+        let backend = Backend::new("mock", self.way, move || {
             let address = address.clone();
             dialled.add_permits(1);
             async move { connect(&address, None, &PeerCheck::any(), Duration::from_secs(5)).await }

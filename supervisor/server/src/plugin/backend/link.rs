@@ -1,6 +1,7 @@
 //! One connection of a worker to a process, and the stream on it.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ impl Link {
     /// Begins a stream, and waits for the plugin's Hello. The stream ends by itself, after its last request once
     /// either side has said that it goes away, and at once when `gone` is cancelled.
     pub(super) async fn framed(
+        plugin: Arc<str>,
         channel: Channel,
         gone: CancellationToken,
         hello_limit: Duration,
@@ -53,6 +55,7 @@ impl Link {
                 .await
                 .map_err(|status| Unreachable(describe(status.code(), status.message()).into()))?;
             let reading = read(mux.clone(), inbound.into_inner(), written, gone);
+            let reading = async move { report(&plugin, reading.await) };
             task::spawn("stream to a plugin", reading).detach();
             match mux.ready().await {
                 // One that goes away at once has said Hello as well; there will be another one.
@@ -109,25 +112,29 @@ async fn read(
     inbound: Streaming<Frames>,
     written: CancellationToken,
     gone: CancellationToken,
-) {
+) -> Option<Ended> {
     let linger = async {
         written.cancelled().await;
         tokio::time::sleep(LINGER).await;
     };
-    let ended = tokio::select! {
-        ended = mux.read(inbound, |_, _| {}) => ended,
-        () = gone.cancelled() => return,
-        () = linger => return,
-    };
+    tokio::select! {
+        ended = mux.read(inbound, |_, _| {}) => Some(ended),
+        () = gone.cancelled() => None,
+        () = linger => None,
+    }
+}
+
+fn report(plugin: &str, ended: Option<Ended>) {
     match ended {
-        Ended::Broken(error) => {
-            tracing::warn!(%error, "a plugin broke the rules of Http.Serve; its stream was ended");
+        Some(Ended::Broken(error)) => {
+            tracing::warn!(plugin, %error, "broke the rules of Http.Serve; its stream was ended");
         }
-        Ended::Lost(status) if status.code() == Code::InvalidArgument => {
+        Some(Ended::Lost(status)) if status.code() == Code::InvalidArgument => {
             let message = status.message();
-            tracing::warn!(message, "a plugin did not understand its host and ended its stream");
+            tracing::warn!(plugin, message, "did not understand its host and ended its stream");
         }
-        Ended::Lost(_) | Ended::Closed => tracing::debug!(%ended, "a stream to a plugin ended"),
+        Some(ended) => tracing::debug!(plugin, %ended, "a stream ended"),
+        None => {}
     }
 }
 

@@ -8,7 +8,7 @@ use super::*;
 use crate::plugin::backend::Way;
 
 fn activation(id: &str, instance: &str) -> Arc<Activation> {
-    let backend = Arc::new(Backend::new(Way::Plain, std::future::pending));
+    let backend = Arc::new(Backend::new("plugin", Way::Plain, std::future::pending));
     Arc::new(Activation::new(id.into(), "plugin".into(), instance.into(), backend))
 }
 

@@ -392,6 +392,27 @@ async fn a_body_beyond_the_limit_is_413_wherever_it_shows() {
 }
 
 #[tokio::test]
+async fn a_body_beyond_the_limit_breaks_a_response_off_that_has_begun() {
+    let mut setup = Setup::framed(&["POST x"]);
+    setup.allowance.bounds.max_body = 100_000;
+    let fixture = setup
+        .start_exchange(|exchange, request| echo(exchange, request.data.clone(), request.end))
+        .await;
+    let mut client = Client::connect(fixture.address).await;
+    client.send("POST /api/shop/x HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n").await;
+    let chunk = format!("c350\r\n{}\r\n", "x".repeat(50_000));
+    client.send([&chunk, &*chunk].concat()).await;
+    assert_eq!(client.head().await.status, 200);
+    let mut echoed = 0;
+    while echoed < 100_000 {
+        echoed += client.chunk().await.len();
+    }
+    client.send("1\r\nx\r\n").await;
+    assert!(client.rest().await.is_empty(), "no last chunk");
+    fixture.quiet().await;
+}
+
+#[tokio::test]
 async fn a_chunk_that_is_none_is_400_and_cancels_what_has_begun() {
     let fixture = echoing().await;
     // Sent with a response that waits for the request, so that the mistake can still be told.
