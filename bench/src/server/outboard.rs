@@ -24,11 +24,14 @@ pub(crate) fn start(cores: Cores) -> Result<Server> {
     install(&root.join("plugins/site"))?;
     let configuration = format!(
         "plugins = \"plugins\"\ndata_dir = \"data\"\nruntime_dir = \"run\"\n\n\
-         [gateway]\nlisten = \"{address}\"\nmax_body = \"2GiB\"\n\n[log]\nlevel = \"warn\"\n"
+         [gateway]\nlisten = \"{address}\"\nmax_body = \"2GiB\"\n\n[metrics]\nlisten = \"127.0.0.1:0\"\n\n\
+         [log]\nlevel = \"warn\"\n"
     );
     fs::write(root.join("outboard.toml"), configuration)?;
     let mut command = Command::new(built("outboard")?);
-    command.arg("serve").current_dir(root);
+    // It refuses variables that are meant for us.
+    let path = std::env::var("PATH").unwrap_or_default();
+    command.arg("serve").current_dir(root).env_clear().env("PATH", path);
     let mut program = Program::start("outboard", &mut command, root, cores)?;
     let data = Data(root.join("data"));
     program.wait_until_it_serves(address, SMALL)?;
