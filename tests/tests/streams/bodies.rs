@@ -205,7 +205,7 @@ fn a_body_comes_back_while_it_is_sent() -> Result<()> {
 /// Back-pressure reaches the far end: while nobody reads, the plugin can't send, and nobody holds what it would.
 #[test]
 fn a_reader_that_pauses_holds_up_the_plugin_and_not_its_bytes() -> Result<()> {
-    mock("", |supervisor| {
+    mock(CONFIGURATION, |supervisor| {
         warm_up(supervisor)?;
         let before = Before::of(supervisor, "mock")?;
         let mut paused = Vec::new();
