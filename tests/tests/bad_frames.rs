@@ -16,7 +16,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_e2e-frames-plugin");
 const CONFIGURATION: &str = "
 drain_timeout = \"1h\"
 [gateway]
-first_byte_timeout = \"700ms\"
+first_byte_timeout = \"2s\"
 idle_timeout = \"700ms\"
 request_timeout = \"4s\"
 ";

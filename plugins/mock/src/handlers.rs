@@ -57,6 +57,8 @@ pub(crate) async fn status(_: Arc<Instance>, request: Request) -> Result<Respons
 /// `GET slow?ms=`, `POST gate?ms=`: answers after that time. It stops waiting when the client is gone.
 pub(crate) async fn slow(_: Arc<Instance>, request: Request) -> Result<String, Failure> {
     let wait = Duration::from_millis(number(&request, "ms", 1000)?);
+    // As most handlers do: a client that waits to be told sends it now.
+    request.bytes().await?;
     if wait > SLOWEST {
         return Err(bad_request("ms must be at most 300000"));
     }

@@ -106,14 +106,16 @@ pub(crate) async fn on_request(_: Arc<Instance>, request: Request) -> Result<Res
         "crash" => std::process::abort(),
         "exit" => std::process::exit(3),
         "panic" => panic!("panicking in a handler, as asked"),
-        "hang" => pending().await,
+        "hang" => {
+            request.bytes().await?;
+            pending().await
+        }
         // Blocks the thread, and on a runtime of one thread everything else.
         "block" => std::thread::sleep(load::LONGEST),
         "bad-header" => {
             let length = outboard_sdk::header::CONTENT_LENGTH;
             return Ok(Response::text("short").header(length, 4_000_000.into()));
         }
-        "too-big" => return Ok(Response::new().with_body(vec![b'x'; 5 * 1024 * 1024])),
         what if load::misbehave(what).await => {}
         what => {
             let message = format!("no such misbehaviour: {what:?}");

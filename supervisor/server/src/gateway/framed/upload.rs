@@ -69,7 +69,8 @@ impl Upload {
             left: limit,
             held_until: is_held.then(|| now + HOLD),
             moved: now,
-            is_hungry: true,
+            // A client that was not told to send is not slow.
+            is_hungry: !is_held,
             is_over: false,
         }
     }
@@ -78,6 +79,7 @@ impl Upload {
     pub(super) fn release(&mut self) {
         if self.held_until.take().is_some() {
             self.moved = Instant::now();
+            self.is_hungry = true;
         }
     }
 
