@@ -108,7 +108,7 @@ pub(crate) async fn on_request(_: Arc<Instance>, request: Request) -> Result<Res
         "panic" => panic!("panicking in a handler, as asked"),
         "hang" => {
             request.bytes().await?;
-            pending().await
+            pending::<()>().await;
         }
         // Blocks the thread, and on a runtime of one thread everything else.
         "block" => std::thread::sleep(load::LONGEST),
