@@ -46,7 +46,6 @@ const MISDEEDS: &[(&str, Gets)] = &[
     ("never-ends", CutOff),
     ("too-much-credit", Status(502)),
     ("beyond-credit", CutOff),
-    ("flood", CutOff),
     ("early-end", CutOff),
     ("late-end", CutOff),
     ("wrong-length", Status(502)),
@@ -95,6 +94,8 @@ const MISDEEDS: &[(&str, Gets)] = &[
     ("leave-behind", Status(503)),
     ("fail", Status(502)),
     ("end", Status(502)),
+    // Last: it goes on for a while after its request is over, and whatever shares its stream comes behind it.
+    ("flood", CutOff),
 ];
 
 /// How streams begin, and what requests then get.

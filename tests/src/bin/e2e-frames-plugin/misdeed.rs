@@ -156,9 +156,12 @@ async fn on_the_stream(what: &str, out: &Out, id: u64) {
         "of-another" => out.frame(id + 1000, Kind::Response(whole(200, &[], BODY))).await,
         "of-an-earlier" => {
             for earlier in (1..id).rev().take(50) {
-                out.frame(earlier, Kind::Response(whole(200, &[], BODY))).await;
-                out.frame(earlier, data(100, true)).await;
-                out.frame(earlier, reset(ResetCode::Internal)).await;
+                let late = [
+                    Kind::Response(whole(200, &[], BODY)),
+                    data(100, true),
+                    reset(ResetCode::Internal),
+                ];
+                out.frames(late.into_iter().map(|kind| frame(earlier, kind)).collect()).await;
             }
             answer(out, id).await;
         }
