@@ -26,8 +26,12 @@ use super::peer::{AddressRule, PeerCheck};
 use super::tls::{ALPN, Tls};
 use crate::handshake::Address;
 
-const STREAM_WINDOW: u32 = 1024 * 1024;
-const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+/// Credit of HTTP/2 for one call, in bytes, on both sides.
+pub const STREAM_WINDOW: u32 = 1024 * 1024;
+/// The same for all calls of a connection.
+pub const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+/// Largest frame of HTTP/2 that is offered, in bytes: a message of frames comes in one piece. Measured.
+pub const MAX_FRAME_SIZE: u32 = 128 * 1024;
 /// How often a Unix socket is tried again whose queue of connections is full.
 const FULL_BACKLOG_PAUSE: Duration = Duration::from_millis(5);
 
@@ -158,6 +162,7 @@ pub async fn connect(
     Endpoint::from_static("http://localhost")
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(MAX_FRAME_SIZE)
         .connect_with_connector(connector)
         .await
         .map_err(|source| ConnectError::Http2 { address: address.clone(), source })

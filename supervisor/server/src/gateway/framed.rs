@@ -112,8 +112,9 @@ impl Call<'_> {
         let mut request = Some(request);
         for _ in 0..MOST_TRIES {
             let head = request.take().map_or_else(|| self.read_again(), Ok)?;
-            let exchange = self.open(self.frame(head, &content)).await?;
-            let asking = Asking::new(exchange, |sending| {
+            let now = Instant::now();
+            let (exchange, asked) = self.open(self.frame(head, &content, now), now).await?;
+            let asking = Asking::new(exchange, asked, |sending| {
                 content.begin(sending, self.limit, self.expects_continue())
             });
             match asking.answer(self.peer, &self.times).await {
@@ -169,12 +170,17 @@ impl Call<'_> {
         head::read(self.parts, self.peer, &limits.trusted_proxies, self.id)
     }
 
-    fn frame(&self, mut request: wire::Request, content: &Content) -> Box<RequestFrame> {
+    fn frame(
+        &self,
+        mut request: wire::Request,
+        content: &Content,
+        now: Instant,
+    ) -> Box<RequestFrame> {
         if let Some(upgrade) = &content.upgrade {
             request.upgrade.clone_from(&upgrade.offered);
         }
         request.expects_continue = content.body.is_some() && self.expects_continue();
-        let left = self.times.total.saturating_duration_since(Instant::now()).as_millis();
+        let left = self.times.total.saturating_duration_since(now).as_millis();
         Box::new(RequestFrame {
             activation: self.entered.activation().id().to_owned(),
             matches: self.matches(),
@@ -198,21 +204,27 @@ impl Call<'_> {
         matches.collect()
     }
 
-    async fn open(&self, frame: Box<RequestFrame>) -> Result<Exchange, Refusal> {
+    /// Says when it was open, which is now unless it had to wait.
+    async fn open(
+        &self,
+        frame: Box<RequestFrame>,
+        now: Instant,
+    ) -> Result<(Exchange, Instant), Refusal> {
         let backend = self.entered.activation().backend();
         let frame = match backend.try_open(self.door.worker, frame) {
-            Ok(exchange) => return Ok(exchange),
+            Ok(exchange) => return Ok((exchange, now)),
             Err(frame) => frame,
         };
         let patience = self.entered.quota().patience();
         let opening = Box::pin(backend.open(self.door.worker, frame, patience));
-        opening.await.map_err(|error| {
+        let opened = opening.await.map_err(|error| {
             let refusal = self.fault(&error.to_string());
             match error {
                 NotOpened::Full => Refusal::Full(Full::Timeout),
                 NotOpened::Unreachable(_) => refusal,
             }
-        })
+        });
+        Ok((opened?, Instant::now()))
     }
 
     /// What the client gets, and who is left to see it through.

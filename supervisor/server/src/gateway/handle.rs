@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method as HttpMethod, Request};
+use http::{HeaderValue, Method as HttpMethod, Request};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use outboard_core::route::{Matches, Method, Path, Segment};
@@ -22,8 +22,6 @@ use super::worker::Tasks;
 use super::{Limits, head};
 use crate::plugin::backend::Way;
 use crate::plugin::snapshot::{Absent, Entered, Routes};
-
-static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What answers the requests of all connections of a worker.
 #[derive(Debug)]
@@ -74,7 +72,7 @@ impl Door {
             "request"
         );
         let id = HeaderValue::try_from(id).expect("a request id is visible ASCII");
-        reply.headers_mut().insert(REQUEST_ID.clone(), id);
+        reply.headers_mut().insert(head::REQUEST_ID.clone(), id);
         if let Some(record) = record {
             self.record(record, &mut reply);
         }

@@ -18,9 +18,12 @@ const MAX_URI_BYTES: usize = 8 << 10;
 /// Longest authority.
 const MAX_AUTHORITY_BYTES: usize = 255;
 
+pub(super) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
 /// The id of a request: the client's own where it can stand in a log line, else a new one.
 pub(super) fn request_id(headers: &HeaderMap) -> String {
-    let accepted = only(headers, "x-request-id").and_then(hygiene::request_id);
+    let accepted = only(headers, &REQUEST_ID).and_then(hygiene::request_id);
     accepted.map_or_else(new_id, str::to_owned)
 }
 
@@ -45,7 +48,9 @@ pub(super) fn read(
         return Err(Refusal::Coding);
     }
     let is_trusted = |address| trusted_proxies.iter().any(|network| network.contains(address));
-    let client = forwarded::client(peer.address, is_trusted, &claims(&parts.headers));
+    let is_proxied = is_trusted(peer.address.to_canonical());
+    let claims = if is_proxied { claims(&parts.headers) } else { Claims::default() };
+    let client = forwarded::client(peer.address, is_trusted, &claims);
     let method = if parts.method == "HEAD" { "GET" } else { parts.method.as_str() };
     let is_tls = client.is_tls.unwrap_or(peer.is_tls);
     let mut arena = Arena::new(parts);
@@ -185,7 +190,7 @@ fn protocol(version: Version) -> &'static str {
 
 /// The span that the host gives this request, in the client's trace if it has one.
 fn traceparent(headers: &HeaderMap) -> TraceParent {
-    let parent = only(headers, "traceparent").and_then(TraceParent::parse);
+    let parent = only(headers, &TRACEPARENT).and_then(TraceParent::parse);
     let [span @ .., _, _, _, _, _, _, _, _] = random();
     match parent {
         Some(parent) => parent.child(span),
@@ -194,7 +199,7 @@ fn traceparent(headers: &HeaderMap) -> TraceParent {
 }
 
 /// The value of a field that is there once; a repeated one says two things.
-fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
     let mut values = headers.get_all(name).iter();
     values.next().filter(|_| values.next().is_none()).map(http::HeaderValue::as_bytes)
 }

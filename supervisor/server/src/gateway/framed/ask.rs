@@ -69,9 +69,14 @@ enum End {
 }
 
 impl Asking {
-    pub(super) fn new(exchange: Exchange, side: impl FnOnce(Sending) -> Side) -> Self {
+    /// Of what was sent at `asked`.
+    pub(super) fn new(
+        exchange: Exchange,
+        asked: Instant,
+        side: impl FnOnce(Sending) -> Side,
+    ) -> Self {
         let (sending, receiving) = exchange.split();
-        Self { receiving, side: side(sending), asked: Instant::now() }
+        Self { receiving, side: side(sending), asked }
     }
 
     /// Dropping the future gives the request up.
