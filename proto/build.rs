@@ -5,7 +5,7 @@ use std::{env, fs, io};
 
 use tonic_prost_build::FileDescriptorSet;
 
-const ROOTS: [&str; 2] = ["goplugin", "outboard"];
+const ROOTS: [&str; 3] = ["envoy", "goplugin", "outboard"];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut files = Vec::new();

@@ -46,5 +46,29 @@ pub mod admin {
     }
 }
 
+/// What is announced.
+pub mod event {
+    /// `outboard.event.v1`.
+    #[allow(clippy::all, clippy::pedantic, missing_docs, rustdoc::all, reason = "generated")]
+    pub mod v1 {
+        include!(concat!(env!("OUT_DIR"), "/outboard.event.v1.rs"));
+    }
+}
+
+/// What services call.
+pub mod service {
+    /// `outboard.service.v1`.
+    #[allow(clippy::all, clippy::pedantic, missing_docs, rustdoc::all, reason = "generated")]
+    pub mod v1 {
+        include!(concat!(env!("OUT_DIR"), "/outboard.service.v1.rs"));
+    }
+}
+
+/// What Envoy asks (`envoy.service.auth.v3`).
+#[allow(clippy::all, clippy::pedantic, missing_docs, rustdoc::all, reason = "generated")]
+pub mod envoy {
+    include!(concat!(env!("OUT_DIR"), "/envoy.service.auth.v3.rs"));
+}
+
 /// The descriptors of all of the above, as an encoded `google.protobuf.FileDescriptorSet`.
 pub const DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/outboard.binpb"));
