@@ -14,6 +14,7 @@ mod network;
 pub mod parameters;
 mod reference;
 mod secret;
+mod service;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde_json::{Map, Value};
 
+use crate::auth::GroupMatch;
 use crate::manifest::Grants;
 use crate::name::{InstanceName, PluginName};
 use crate::written::{About, Choice, Document, Mistakes, Place};
@@ -34,6 +36,7 @@ pub use keys::{ENTRIES, SETTINGS};
 pub use network::Network;
 pub use reference::{manifest_reference, reference};
 pub use secret::Secret;
+pub use service::{Service, ServiceListen, ServiceTls};
 
 /// The file's usual name.
 pub const FILE_NAME: &str = "outboard.toml";
@@ -71,6 +74,9 @@ pub struct Config {
     pub gateway: Gateway,
     pub metrics: Metrics,
     pub database: Database,
+    pub events: Events,
+    pub service: Service,
+    pub auth: Auth,
     pub supervision: Supervision,
     pub log: Log,
     pub secrets: BTreeMap<String, SecretSource>,
@@ -127,6 +133,45 @@ pub enum Database {
     Sqlite(PathBuf),
     /// The whole URL, which may hold a password.
     Postgres(Secret),
+}
+
+/// How events are kept and delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Events {
+    /// Of one event as JSON.
+    pub max_event: ByteSize,
+    /// Of all events that are not yet delivered to all.
+    pub max_bytes: ByteSize,
+    /// For each notifier: events that wait, their bytes, and how long one may.
+    pub pending: u32,
+    pub pending_bytes: ByteSize,
+    pub max_age: Duration,
+    pub attempts: u32,
+    /// Of one delivery.
+    pub timeout: Duration,
+    /// Deliveries to one notifier at once.
+    pub concurrency: u32,
+    /// How long an event that was delivered is remembered.
+    pub retention: Duration,
+}
+
+/// Who is asked who somebody is, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Auth {
+    /// False: everybody passes.
+    pub enabled: bool,
+    /// In their order, each once. Empty: the only one there is.
+    pub instances: Vec<InstanceName>,
+    pub timeout: Duration,
+    /// Zero: nothing is kept.
+    pub cache_ttl: Duration,
+    pub cache_entries: u32,
+    pub group_match: GroupMatch,
+    /// Never empty.
+    pub admin_groups: Vec<String>,
+    /// As written; names of headers have no case.
+    pub email_header: String,
+    pub token_header: String,
 }
 
 /// How plugins are started, stopped and started again.
@@ -332,6 +377,8 @@ impl Config {
         };
         self.metrics.clone_from(&old.metrics);
         self.database.clone_from(&old.database);
+        self.events.clone_from(&old.events);
+        self.service = Service { rate: self.service.rate, ..old.service.clone() };
         self.supervision.containment = old.supervision.containment;
         self.log = old.log;
         for (new, old) in self.settings.iter_mut().zip(&old.settings) {
@@ -356,6 +403,9 @@ fn read(layers: &mut Layers<'_>, surroundings: &Surroundings) -> Config {
         gateway: gateway(layers),
         metrics: Metrics { listen: layers.read_optional(&keys::METRICS_LISTEN) },
         database: database::read(layers, &data_dir),
+        events: events(layers),
+        service: service::read(layers, &runtime_dir),
+        auth: auth(layers),
         supervision: supervision(layers),
         log: log(layers),
         plugin_entries: entries::plugins(layers),
@@ -399,6 +449,34 @@ fn tls(layers: &mut Layers<'_>) -> Option<Tls> {
     }
 }
 
+fn events(layers: &mut Layers<'_>) -> Events {
+    Events {
+        max_event: layers.read(&keys::EVENTS_MAX_EVENT),
+        max_bytes: layers.read(&keys::EVENTS_MAX_BYTES),
+        pending: layers.read(&keys::EVENTS_PENDING),
+        pending_bytes: layers.read(&keys::EVENTS_PENDING_BYTES),
+        max_age: layers.read(&keys::EVENTS_MAX_AGE),
+        attempts: layers.read(&keys::EVENTS_ATTEMPTS),
+        timeout: layers.read(&keys::EVENTS_TIMEOUT),
+        concurrency: layers.read(&keys::EVENTS_CONCURRENCY),
+        retention: layers.read(&keys::EVENTS_RETENTION),
+    }
+}
+
+fn auth(layers: &mut Layers<'_>) -> Auth {
+    Auth {
+        enabled: layers.read(&keys::AUTH_ENABLED),
+        instances: layers.read(&keys::AUTH_INSTANCES),
+        timeout: layers.read(&keys::AUTH_TIMEOUT),
+        cache_ttl: layers.read(&keys::AUTH_CACHE_TTL),
+        cache_entries: layers.read(&keys::AUTH_CACHE_ENTRIES),
+        group_match: layers.read(&keys::AUTH_MATCH),
+        admin_groups: layers.read(&keys::AUTH_ADMIN_GROUPS),
+        email_header: layers.read(&keys::AUTH_EMAIL_HEADER),
+        token_header: layers.read(&keys::AUTH_TOKEN_HEADER),
+    }
+}
+
 fn supervision(layers: &mut Layers<'_>) -> Supervision {
     Supervision {
         start_timeout: layers.read(&keys::SUPERVISION_START_TIMEOUT),
@@ -437,6 +515,31 @@ fn check_together(layers: &mut Layers<'_>, config: &Config) {
         layers.mistakes.add(
             place,
             "supervision.backoff_min is longer than supervision.backoff_max; lower the one or raise the other",
+        );
+    }
+    let events = &config.events;
+    if events.max_event > events.max_bytes.min(events.pending_bytes) {
+        let smaller = if events.max_bytes < events.pending_bytes {
+            &keys::EVENTS_MAX_BYTES.about
+        } else {
+            &keys::EVENTS_PENDING_BYTES.about
+        };
+        let place = layers.place_of_either(&keys::EVENTS_MAX_EVENT.about, smaller);
+        layers.mistakes.add(
+            place,
+            format!(
+                "events.max_event is larger than {}; lower the one or raise the other",
+                smaller.path
+            ),
+        );
+    }
+    let auth = &config.auth;
+    if auth.email_header.eq_ignore_ascii_case(&auth.token_header) {
+        let place =
+            layers.place_of_either(&keys::AUTH_EMAIL_HEADER.about, &keys::AUTH_TOKEN_HEADER.about);
+        layers.mistakes.add(
+            place,
+            "auth.email_header and auth.token_header are the same header; choose another for either",
         );
     }
     if config.plugins == config.data_dir.join("plugins") {

@@ -14,6 +14,7 @@ use outboard_proto::env;
 use serde_json::{Map, Value};
 
 use crate::config::parameters;
+use crate::event::Types;
 use crate::name::PluginName;
 use crate::written::{Choice, Document, Mistakes, Table};
 
@@ -49,6 +50,10 @@ pub struct Manifest {
     pub parameters: Map<String, Value>,
     /// How it shakes hands.
     pub go_plugin: GoPlugin,
+    /// The events that each of its instances is to be told of. `None`: it is no notifier.
+    pub notify: Option<Types>,
+    /// Its instances can say who somebody is.
+    pub authenticate: bool,
     /// What it asks for.
     pub grants: Grants,
 }
@@ -81,10 +86,12 @@ pub struct GoPlugin {
 }
 
 /// What goes beyond the default. A thing is granted if manifest and operator both say so.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grants {
     /// The plugin may listen on a TCP address that is not loopback.
     pub remote_tcp: bool,
+    /// The plugin may announce events of these types.
+    pub emit: Types,
 }
 
 impl Choice for Tls {
@@ -105,8 +112,8 @@ impl Default for GoPlugin {
 impl Grants {
     /// What both grant.
     #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self { remote_tcp: self.remote_tcp && other.remote_tcp }
+    pub fn and(&self, other: &Self) -> Self {
+        Self { remote_tcp: self.remote_tcp && other.remote_tcp, emit: self.emit.and(&other.emit) }
     }
 }
 
@@ -135,6 +142,8 @@ impl Manifest {
             files: Vec::new(),
             parameters: Map::new(),
             go_plugin: GoPlugin::default(),
+            notify: None,
+            authenticate: false,
             grants: Grants::default(),
         }
     }
@@ -154,7 +163,12 @@ fn read(root: &Table<'_>, mistakes: &mut Mistakes) -> Option<Manifest> {
         files: root.read(&keys::FILES, mistakes).unwrap_or_default(),
         parameters: parameters::read(root, &keys::PARAMETERS, mistakes),
         go_plugin: read_go_plugin(root, mistakes),
-        grants: Grants { remote_tcp: root.read(&keys::REMOTE_TCP, mistakes).unwrap_or_default() },
+        notify: root.read(&keys::NOTIFY_TYPES, mistakes),
+        authenticate: root.read(&keys::AUTHENTICATE, mistakes).unwrap_or_default(),
+        grants: Grants {
+            remote_tcp: root.read(&keys::REMOTE_TCP, mistakes).unwrap_or_default(),
+            emit: root.read(&keys::EMIT, mistakes).unwrap_or_default(),
+        },
         // Last, so that a missing name hides no other mistake.
         name: name?,
     })

@@ -78,6 +78,7 @@ fn plugin(layers: &mut Layers<'_>, table: &Table<'_>) -> Option<PluginEntry> {
         env: variables(table, mistakes),
         grants: Grants {
             remote_tcp: table.read(&keys::PLUGIN_REMOTE_TCP, mistakes).unwrap_or_default(),
+            emit: table.read(&keys::PLUGIN_EMIT, mistakes).unwrap_or_default(),
         },
         limits: limits(table, mistakes),
         line: table.line(),

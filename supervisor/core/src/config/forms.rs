@@ -9,8 +9,11 @@ use std::time::Duration;
 use outboard_proto::env::WIRE_VARS;
 use percent_encoding::percent_decode_str;
 
+use super::service::Listen;
 use super::{Database, Network, Secret};
+use crate::event::Types;
 use crate::name::{InstanceName, PluginName};
+use crate::route::hygiene;
 use crate::written::Kind;
 
 pub(crate) const SHORTEST_START: Duration = Duration::from_millis(100);
@@ -64,6 +67,88 @@ pub(crate) fn passed_variable(name: &str) -> Result<(), String> {
 
 pub(crate) fn instance_name(text: &str) -> Result<InstanceName, String> {
     InstanceName::new(text).map_err(|error| error.to_string())
+}
+
+/// What a list of types is called in both files.
+pub(crate) const TYPES: &str =
+    "a list of types of events, such as \"job.started\", \"job.*\" or \"*\"";
+
+pub(crate) fn types(items: &[String], _: &Kind) -> Result<Types, String> {
+    Types::new(items)
+}
+
+/// As [`types`], where none would mean nothing.
+pub(crate) fn some_types(items: &[String], kind: &Kind) -> Result<Types, String> {
+    if items.is_empty() {
+        return Err("write at least one, or leave it out".to_owned());
+    }
+    types(items, kind)
+}
+
+pub(super) fn instance_names(items: &[String], _: &Kind) -> Result<Vec<InstanceName>, String> {
+    let names = items.iter().map(|item| instance_name(item)).collect::<Result<Vec<_>, _>>()?;
+    twice(&names).map_or(Ok(names), Err)
+}
+
+/// Groups of which at least one is required: none would let everybody in.
+pub(super) fn groups(items: &[String], _: &Kind) -> Result<Vec<String>, String> {
+    if items.is_empty() {
+        return Err("write at least one; without any, everybody would be one of them".to_owned());
+    }
+    for item in items {
+        let is_group = (1..=255).contains(&item.len())
+            && item.trim() == item
+            && !item.contains(char::is_control);
+        if !is_group {
+            return Err(format!(
+                "{item:?} is not the name of a group; write 1 to 255 bytes without control characters, and no \
+                 blanks around"
+            ));
+        }
+    }
+    twice(items).map_or_else(|| Ok(items.to_vec()), Err)
+}
+
+fn twice<T: PartialEq + std::fmt::Display>(items: &[T]) -> Option<String> {
+    let (_, again) = items.iter().enumerate().find(|(at, item)| items[..*at].contains(item))?;
+    Some(format!("\"{again}\" is there twice; write it once"))
+}
+
+/// A field of a request that a client may write as it likes.
+pub(super) fn header(text: &str) -> Result<String, String> {
+    let lower = text.to_ascii_lowercase();
+    if !hygiene::is_name(text.as_bytes()) {
+        return Err("write the name of a header: letters, digits and \"-\"".to_owned());
+    }
+    let is_framing = ["content-length", "content-type", "cookie", "host"].contains(&lower.as_str());
+    if is_framing || !hygiene::Incoming::default().passes(&lower) {
+        return Err("this header has another meaning; choose one of your own".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// A group of the system, by name or number.
+pub(super) fn group(text: &str) -> Result<String, String> {
+    user(text).map_err(|_| "write the name or the number of a group".to_owned())
+}
+
+pub(super) fn service_listen(text: &str) -> Result<Listen, String> {
+    match text.trim() {
+        "unix" => Ok(Listen::Default),
+        "off" => Ok(Listen::Off),
+        text => match text.strip_prefix("unix:") {
+            Some(path) if path.is_empty() || path.contains('\0') => {
+                Err("write the path of a socket behind it: \"unix:/run/outboard/service.sock\""
+                    .to_owned())
+            }
+            Some(path) => Ok(Listen::Unix(PathBuf::from(path))),
+            None => text.parse().map(Listen::Tcp).map_err(|_| {
+                "write \"unix\", \"unix:/path/of/a/socket\", an IP address and a port such as \
+                 \"127.0.0.1:4595\", or \"off\""
+                    .to_owned()
+            }),
+        },
+    }
 }
 
 pub(super) fn networks(items: &[String], _: &Kind) -> Result<Vec<Network>, String> {

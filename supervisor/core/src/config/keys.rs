@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
+use super::service::Listen;
 use super::{ContainmentRule, Database, LogFormat, LogLevel, Network, forms};
+use crate::auth::GroupMatch;
+use crate::event::Types;
 use crate::name::{InstanceName, PluginName};
 use crate::written::{About, Key};
 
@@ -25,6 +28,9 @@ const YEAR: Duration = Duration::from_hours(365 * 24);
 /// The least that a part of a request may be given.
 const SHORTEST_WAIT: Duration = Duration::from_millis(10);
 const MILLISECOND: Duration = Duration::from_millis(1);
+/// The least that a plugin may be given to answer.
+const SHORTEST_ANSWER: Duration = Duration::from_millis(100);
+const DAY: Duration = Duration::from_hours(24);
 
 // What may also be a variable or a flag.
 keys! { SETTINGS:
@@ -103,6 +109,72 @@ keys! { SETTINGS:
         "Where instances and what plugins store are kept. Supervisors may share a PostgreSQL database, never a \
          SQLite file. Default: `outboard.db` in the data directory.");
 
+    EVENTS_MAX_EVENT: ByteSize = Key::size("events.max_event", ByteSize::kib(1), ByteSize::mib(16)).default("1MiB").needs_restart().doc(
+        "The largest event, as JSON; a larger one is answered with 413.");
+    EVENTS_MAX_BYTES: ByteSize = Key::size("events.max_bytes", ByteSize::kib(64), ByteSize::tib(1)).default("1GiB").needs_restart().doc(
+        "The most bytes of events that are not yet delivered to all notifiers, dead letters among them. While there \
+         are as many, new events are answered with 429.");
+    EVENTS_PENDING: u32 = Key::count("events.pending", 1, 100_000_000).default("1000000").needs_restart().doc(
+        "The most events that wait for one notifier. Beyond it, the oldest of that notifier become dead letters.");
+    EVENTS_PENDING_BYTES: ByteSize = Key::size("events.pending_bytes", ByteSize::kib(64), ByteSize::tib(1)).default("512MiB").needs_restart().doc(
+        "The most bytes of events that wait for one notifier. Beyond it, the oldest of that notifier become dead letters.");
+    EVENTS_MAX_AGE: Duration = Key::duration("events.max_age", SHORTEST_ANSWER, YEAR).default("3d").needs_restart().doc(
+        "How long an event may wait for a notifier before it becomes a dead letter.");
+    EVENTS_ATTEMPTS: u32 = Key::count("events.attempts", 1, 1000).default("50").needs_restart().doc(
+        "How often an event is tried at a notifier before it becomes a dead letter. The first wait is about 1 s, \
+         doubled for each further one, up to 5 min; or what the notifier asks for.");
+    EVENTS_TIMEOUT: Duration = Key::duration("events.timeout", SHORTEST_ANSWER, HOUR).default("30s").needs_restart().doc(
+        "How long a notifier may take for one event. After that it is tried again.");
+    EVENTS_CONCURRENCY: u32 = Key::count("events.concurrency", 1, 1000).default("32").needs_restart().doc(
+        "How many events one notifier is told of at once. Those of one key come one by one all the same.");
+    EVENTS_RETENTION: Duration = Key::duration("events.retention", DAY, YEAR).default("24h").needs_restart().doc(
+        "How long an event that was delivered is remembered: that it is told apart from a repeat, and that \
+         `outboard event show` finds it.");
+
+    SERVICE_LISTEN: Listen = Key::text("service.listen", "\"unix\", \"unix:PATH\", an IP address and a port, or \"off\"", forms::service_listen)
+        .default("unix").needs_restart().doc(
+        "Where services announce events and ask who somebody is: `/v1/events`, `/v1/authenticate`, `/v1/authorize`, \
+         `/v1/forward-auth`, and the same over gRPC. `unix`: `service.sock` in the runtime directory. An IP address \
+         needs `service.tls`.");
+    SERVICE_GROUP: String = Key::text("service.group", "the name or number of a group", forms::group).needs_restart().doc(
+        "A group whose members may connect to the Unix socket, besides the supervisor's own user and root. Default: \
+         nobody else.");
+    SERVICE_RATE: u32 = Key::count("service.rate", 1, 10_000_000).default("10000").doc(
+        "The most requests a second of one caller, which is a user of the system or the subject of a certificate. \
+         More are answered with 429.");
+    SERVICE_TLS_CERTIFICATE: PathBuf = Key::path("service.tls.certificate").needs_restart().doc(
+        "A PEM file with the certificate that is shown to callers over TCP, and those between it and its authority. \
+         Needs the other two of `service.tls`.");
+    SERVICE_TLS_KEY: PathBuf = Key::path("service.tls.key").needs_restart().doc(
+        "A PEM file with that certificate's private key: PKCS #8, PKCS #1 or SEC 1, without a passphrase.");
+    SERVICE_TLS_CLIENTS: PathBuf = Key::path("service.tls.clients").needs_restart().doc(
+        "A PEM file with the authorities whose certificates callers over TCP must have. Who has one may announce \
+         events and ask who somebody is, so let it be an authority of its own.");
+
+    AUTH_ENABLED: bool = Key::switch("auth.enabled").default("true").doc(
+        "False: everybody passes, as nobody in particular; plugins that only authenticate are not started, and each \
+         start warns.");
+    AUTH_INSTANCES: Vec<InstanceName> = Key::list("auth.instances", "a list of names of instances", forms::instance_names).default("").doc(
+        "The instances that are asked who somebody is, in this order: the next one only where the one before knows \
+         nobody of that e-mail. Default: the only one there is.");
+    AUTH_TIMEOUT: Duration = Key::duration("auth.timeout", MILLISECOND, Duration::from_mins(5)).default("5s").doc(
+        "How long they may take to say so. After that the answer is 503.");
+    AUTH_CACHE_TTL: Duration = Key::duration("auth.cache_ttl", Duration::ZERO, DAY).default("60s").doc(
+        "How long what an instance has said of a user holds without asking again. So long a user who has lost a right \
+         may keep it; `0s` asks every time.");
+    AUTH_CACHE_ENTRIES: u32 = Key::count("auth.cache_entries", 1, 10_000_000).default("10000").doc(
+        "The most users whose answers are kept so.");
+    AUTH_MATCH: GroupMatch = Key::choice("auth.match").default("all").doc(
+        "How many of the required groups a user must be in, where the question does not say: every one, or at \
+         least one.");
+    AUTH_ADMIN_GROUPS: Vec<String> = Key::list("auth.admin_groups", "a list of names of groups", forms::groups)
+        .default("proctor.admin").doc(
+        "The groups that a user needs for what is for administrators (`?admin=1` of `/v1/forward-auth`).");
+    AUTH_EMAIL_HEADER: String = Key::text("auth.email_header", "the name of a header", forms::header).default("Email-Id").doc(
+        "The header by which clients say who they are.");
+    AUTH_TOKEN_HEADER: String = Key::text("auth.token_header", "the name of a header", forms::header).default("Access-Token").doc(
+        "The header by which clients prove it. `Authorization`: `Bearer TOKEN`, or `Basic` with e-mail and token.");
+
     SUPERVISION_START_TIMEOUT: Duration = Key::duration("supervision.start_timeout", forms::SHORTEST_START, forms::LONGEST_START)
         .default("60s").doc(
         "How long a plugin may take from its start to the handshake. A manifest may say otherwise.");
@@ -151,6 +223,8 @@ keys! { ENTRIES:
         "Variables that it gets besides those of its manifest. Secrets belong into parameters instead.");
     PLUGIN_REMOTE_TCP: bool = Key::switch("plugin.grants.remote_tcp").default("false").doc(
         "Grants that it may listen on a TCP address other than loopback, if its manifest asks for it.");
+    PLUGIN_EMIT: Types = Key::list("plugin.grants.emit", forms::TYPES, forms::types).default("").doc(
+        "Grants that it may announce events of these types, as far as its manifest asks for them.");
     PLUGIN_MAX_BODY: ByteSize = Key::size("plugin.limits.max_body", ByteSize::b(0), ByteSize::tib(1)).doc(
         "For its requests, instead of `gateway.max_body`; like all limits here it may be larger or smaller. Its \
          endpoints may have smaller ones.");

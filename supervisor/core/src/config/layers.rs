@@ -82,9 +82,19 @@ impl<'a> Layers<'a> {
         written.next().map_or_else(|| Place::Whole(one.path.into()), |written| written.place)
     }
 
+    /// Where a setting is written; the setting itself if nowhere.
+    pub(super) fn place_of(&self, about: &About) -> Place {
+        self.place_of_either(about, about)
+    }
+
+    /// Whether a setting is written anywhere, rightly or wrongly.
+    pub(super) fn is_written(&self, about: &About) -> bool {
+        !self.written(about).is_empty()
+    }
+
     /// A mistake: `written` means nothing without `missing`.
     pub(super) fn refuse_alone<T>(&mut self, written: &About, missing: &About) -> Option<T> {
-        if !self.written(missing).is_empty() {
+        if self.is_written(missing) {
             // It is there, and what is wrong with it was told.
             return None;
         }

@@ -7,6 +7,7 @@ use outboard_proto::env::WIRE_VARS;
 
 use super::{Command, Tls};
 use crate::config::forms;
+use crate::event::Types;
 use crate::name::PluginName;
 use crate::written::{About, Key, Kind};
 
@@ -74,13 +75,29 @@ pub(super) const VERSIONS: Key<Vec<u32>> =
         .default("1")
         .doc("Application protocol versions that it may choose from.");
 
+pub(super) const NOTIFY_TYPES: Key<Types> =
+    Key::list("notify.types", forms::TYPES, forms::some_types).doc(
+        "Makes each instance of the plugin a notifier: it is told of every event of these types, by `OnNotify`. `\"*\"` at \
+         the end stands for anything. Default: it is told of none.",
+    );
+
+pub(super) const AUTHENTICATE: Key<bool> = Key::switch("authenticate").default("false").doc(
+    "True: its instances can say who somebody is, by `Authenticate`. Which of them is asked, the operator says with \
+     `auth.instances`.",
+);
+
 pub(super) const REMOTE_TCP: Key<bool> = Key::switch("grants.remote_tcp").default("false").doc(
     "Asks that it may listen on a TCP address other than loopback. The operator must grant it: `grants.remote_tcp` of \
      its `[[plugin]]`.",
 );
 
+pub(super) const EMIT: Key<Types> = Key::list("grants.emit", forms::TYPES, forms::types).default("").doc(
+    "Asks that it may announce events of these types, by `Emit`. The operator must grant them: `grants.emit` of its \
+     `[[plugin]]`. What both name is granted.",
+);
+
 /// All of them, in the order of the reference page.
-pub static KEYS: [&About; 15] = [
+pub static KEYS: [&About; 18] = [
     &NAME.about,
     &VERSION.about,
     &DESCRIPTION.about,
@@ -95,7 +112,10 @@ pub static KEYS: [&About; 15] = [
     &COOKIE_KEY.about,
     &COOKIE_VALUE.about,
     &VERSIONS.about,
+    &NOTIFY_TYPES.about,
+    &AUTHENTICATE.about,
     &REMOTE_TCP.about,
+    &EMIT.about,
 ];
 
 fn at_most(limit: usize, text: &str) -> Result<String, String> {

@@ -35,6 +35,7 @@ fn everything_that_can_be_said_is_kept() {
         user = "nobody"
         start_timeout = "20s"
         call_timeout = "1m"
+        authenticate = true
         files = ["main.py", "lib"]
 
         [parameters]
@@ -47,8 +48,12 @@ fn everything_that_can_be_said_is_kept() {
         cookie_value = "hello"
         versions = [2, 3]
 
+        [notify]
+        types = ["EXECUTION_EVENT", "job.*"]
+
         [grants]
         remote_tcp = true
+        emit = ["chat.*"]
         "#,
     );
     assert_eq!(manifest.version, "1.2");
@@ -66,7 +71,25 @@ fn everything_that_can_be_said_is_kept() {
     assert_eq!(Value::Object(manifest.parameters), parameters);
     assert_eq!(manifest.go_plugin.cookie_key, "BASIC_PLUGIN");
     assert_eq!(manifest.go_plugin.versions, [2, 3]);
-    assert!(manifest.grants.remote_tcp);
+    assert_eq!(manifest.notify.unwrap().to_string(), "EXECUTION_EVENT, job.*");
+    assert!(manifest.authenticate && manifest.grants.remote_tcp);
+    assert_eq!(manifest.grants.emit.to_string(), "chat.*");
+}
+
+#[test]
+fn a_notifier_says_what_it_wants_to_be_told() {
+    check(
+        "name = \"a\"\nnotify.types = []\ngrants.emit = [\"a b\"]\nauthenticate = \"yes\"\n",
+        &[
+            "plugin.toml:2: notify.types = []: write at least one, or leave it out",
+            "plugin.toml:3: grants.emit = [\"a b\"]: \"a b\" is not a type of events; write 1 to 255 visible ASCII characters, as in \"job.started\", \"job.*\" or \"*\"",
+            "plugin.toml:4: authenticate = \"yes\": write true or false, without quotes",
+        ],
+    );
+    check(
+        "name = \"a\"\nnotify = [\"*\"]\n",
+        &["plugin.toml:2: notify is a table; write [notify] and its keys below"],
+    );
 }
 
 #[test]
@@ -148,9 +171,12 @@ fn faults_of_syntax_do_not_hide_other_mistakes() {
 
 #[test]
 fn both_sides_must_say_yes_to_a_grant() {
-    let yes = Grants { remote_tcp: true };
-    assert!(yes.and(yes).remote_tcp);
-    assert!(!yes.and(Grants::default()).remote_tcp);
+    let emit = |types: &[&str]| Types::new(types).unwrap();
+    let yes = Grants { remote_tcp: true, emit: emit(&["job.*"]) };
+    assert_eq!(yes.and(&yes), yes);
+    assert_eq!(yes.and(&Grants::default()), Grants::default());
+    let other = Grants { remote_tcp: false, emit: emit(&["*"]) };
+    assert_eq!(yes.and(&other), Grants { remote_tcp: false, emit: emit(&["job.*"]) });
 }
 
 #[test]
@@ -161,7 +187,8 @@ fn every_key_is_described_once_and_every_default_can_be_read() {
     }
     assert_eq!(keys::TLS.default_value(), Tls::default());
     assert_eq!(keys::VERSIONS.default_value(), GoPlugin::default().versions);
-    assert!(!keys::REMOTE_TCP.default_value());
+    assert!(!keys::REMOTE_TCP.default_value() && !keys::AUTHENTICATE.default_value());
+    assert!(keys::EMIT.default_value().is_empty());
 }
 
 proptest! {

@@ -44,6 +44,11 @@ impl Incoming {
     }
 }
 
+/// Whether bytes can be the name of a field.
+pub fn is_name(name: &[u8]) -> bool {
+    is_token(name)
+}
+
 fn is_hop_by_hop(name: &str) -> bool {
     HOP_BY_HOP.contains(&name)
 }

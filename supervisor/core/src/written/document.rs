@@ -76,7 +76,7 @@ impl<'t> Document<'t> {
             }
             match value.get_ref() {
                 DeValue::Table(inner) => self.walk(inner, &here, known, mistakes),
-                DeValue::Array(items) => {
+                DeValue::Array(items) if LISTS.contains(&here.as_str()) => {
                     for item in items.iter().filter_map(|item| item.get_ref().as_table()) {
                         self.walk(item, &here, known, mistakes);
                     }

@@ -83,11 +83,11 @@ fn install(
     let program = Program::resolve(&found, &imported.dir, environment.path())?;
     refuse_secrets(&found.manifest, config)?;
     let user = user(&found.manifest, entry)?;
-    let granted = entry.map(|entry| entry.grants).unwrap_or_default();
+    let granted = entry.map(|entry| entry.grants.clone()).unwrap_or_default();
     let env = entry.iter().flat_map(|entry| &entry.env);
     let Found { manifest, lone, .. } = found;
     Ok(Installed {
-        grants: manifest.grants.and(granted),
+        grants: manifest.grants.and(&granted),
         manifest,
         imported,
         program,
