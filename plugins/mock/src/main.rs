@@ -1,14 +1,17 @@
 //! A plugin to copy from.
 //!
 //! It greets, echoes, and shows chains, filters, live endpoints and the way back to the host (`handlers`),
-//! bodies in pieces (`bodies`), connections that stay (`connections`), and limits (`limited`). What a plugin
-//! should not do stands apart, in `misbehave`.
+//! bodies in pieces (`bodies`), connections that stay (`connections`), and limits (`limited`). It is told of events
+//! (`notify`) and knows people (`people`), where its manifest is roles.toml. What a plugin should not do stands
+//! apart, in `misbehave`.
 
 mod bodies;
 mod connections;
 mod handlers;
 mod limited;
 mod misbehave;
+mod notify;
+mod people;
 
 use std::collections::HashMap;
 use std::process::ExitCode;
@@ -31,11 +34,18 @@ struct Parameters {
     /// What `hello` says before the name.
     greeting: String,
     misbehave: misbehave::Parameters,
+    notify: notify::Parameters,
+    auth: people::Parameters,
 }
 
 impl Default for Parameters {
     fn default() -> Self {
-        Self { greeting: "Hello".to_owned(), misbehave: misbehave::Parameters::default() }
+        Self {
+            greeting: "Hello".to_owned(),
+            misbehave: misbehave::Parameters::default(),
+            notify: notify::Parameters::default(),
+            auth: people::Parameters::default(),
+        }
     }
 }
 
@@ -48,6 +58,8 @@ struct Instance {
     live: Mutex<HashMap<String, EndpointId>>,
     /// Requests until the process crashes, where that was asked for.
     fuse: AtomicU32,
+    notified: notify::Notified,
+    people: people::People,
 }
 
 impl Instance {
@@ -75,7 +87,7 @@ impl Plugin for Mock {
         endpoints: &mut Endpoints<Instance>,
     ) -> Result<Instance, Problems> {
         judge(&init.parameters)?;
-        let Parameters { greeting, misbehave } = init.parameters;
+        let Parameters { greeting, misbehave, notify, auth } = init.parameters;
         misbehave::in_init(&misbehave, endpoints).await?;
         publish(endpoints);
         tracing::info!(instance = init.instance, reason = ?init.reason, "ready");
@@ -85,6 +97,8 @@ impl Plugin for Mock {
             endpoints: endpoints.live(),
             live: Mutex::default(),
             fuse: AtomicU32::new(misbehave.crash_after),
+            notified: notify::Notified::new(notify)?,
+            people: people::People::new(auth),
         })
     }
 }
@@ -130,6 +144,11 @@ fn publish(endpoints: &mut Endpoints<Instance>) {
     endpoints.post("live/:name", handlers::add_live);
     endpoints.on(Endpoint::delete("live/:name"), handlers::remove_live);
 
+    endpoints.get("notified", notify::list);
+    endpoints.on(Endpoint::delete("notified"), notify::forget);
+    endpoints.post("emit/:kind", notify::emit);
+    endpoints.get("asked", people::asked);
+
     endpoints.post("misbehave/:what", misbehave::on_request);
 }
 
@@ -141,5 +160,7 @@ fn main() -> ExitCode {
         .version(env!("CARGO_PKG_VERSION"))
         .display_name("Mock")
         .description("Echoes, greets, and misbehaves on demand.")
+        .notifier()
+        .authenticator()
         .serve()
 }

@@ -7,16 +7,19 @@ use std::collections::HashMap;
 
 use outboard_proto::env::ACTIVATION_METADATA;
 use outboard_proto::host::v1::endpoints_client::EndpointsClient;
+use outboard_proto::host::v1::events_client::EventsClient;
 use outboard_proto::host::v1::host_client::HostClient;
 use outboard_proto::host::v1::log_client::LogClient;
 use outboard_proto::host::v1::{
-    AddRequest, Endpoint, InfoRequest, Record, RemoveRequest, WriteRequest,
+    AddRequest, EmitRequest, Endpoint, InfoRequest, Record, RemoveRequest, WriteRequest,
 };
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
+
+use crate::event::{Event, Receipt};
 
 pub(crate) use connection::Connection;
 pub use error::{HostError, HostErrorKind};
@@ -86,6 +89,25 @@ impl Host {
         let records = records.into_iter().map(LogRecord::into_proto).collect();
         let written = LogClient::new(self.channel()?).write(WriteRequest { records }).await?;
         Ok(written.into_inner().dropped)
+    }
+
+    /// Announces events, all or none, and comes back when they are on disk: from then on the host delivers them
+    /// to each notifier. Their types need a grant, in the manifest's `grants.emit` and in the operator's. Limit:
+    /// 1000 in one call.
+    ///
+    /// # Errors
+    ///
+    /// [`HostErrorKind::Denied`] without a grant, [`HostErrorKind::Invalid`] for a malformed event,
+    /// [`HostErrorKind::Limit`] while the host has no room for more; then it is worth to try again later, with
+    /// the same ids.
+    pub async fn emit(
+        &self,
+        events: impl IntoIterator<Item = Event>,
+    ) -> Result<Vec<Receipt>, HostError> {
+        let events = events.into_iter().map(Event::into_proto).collect();
+        let emitted = EventsClient::new(self.channel()?).emit(EmitRequest { events }).await?;
+        let receipts = emitted.into_inner().receipts.into_iter();
+        Ok(receipts.map(|it| Receipt { event_id: it.event_id, repeated: it.repeated }).collect())
     }
 
     pub(crate) async fn add_endpoints(&self, endpoints: Vec<Endpoint>) -> Result<(), HostError> {

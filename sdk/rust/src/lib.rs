@@ -55,7 +55,9 @@
 //!   [`Response::upgrade`] leaves HTTP, for a WebSocket for example.
 //! * A handler's future, the stream of its response and the future of its connection are dropped at an
 //!   `await` when the client is gone or time is up.
-//! * [`Host`], in [`Init`], is the way back: where am I, what is my URL, write a log.
+//! * A plugin that implements [`Notifier`] is told of events, and one that implements [`Authenticator`] is asked
+//!   who people are.
+//! * [`Host`], in [`Init`], is the way back: where am I, what is my URL, write a log, announce an event.
 //! * Logs are `tracing` events; [`hclog`] carries them to the host.
 //! * Nothing that an author's code does ends the process but `std::process::exit` and `abort`: a panic
 //!   fails the request or call it happened in.
@@ -68,11 +70,14 @@ pub mod hclog;
 pub mod sse;
 
 mod activation;
+mod authenticator;
 mod body;
 mod endpoints;
+mod event;
 mod failure;
 mod fields;
 mod host;
+mod notifier;
 mod outcome;
 mod parameters;
 mod plugin;
@@ -88,10 +93,15 @@ pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 /// The gRPC library, for the services of [`go_plugin`].
 pub use tonic;
 
+pub use authenticator::{
+    AuthError, Authenticator, Credentials, GroupMatch, Needed, Permission, RefusalReason, User,
+};
 pub use body::{Body, BodyError, BoxError, Gone, Writer};
 pub use endpoints::{Endpoint, EndpointId, Endpoints, LiveEndpoints};
+pub use event::{Event, Receipt};
 pub use failure::Failure;
 pub use host::{Host, HostError, HostErrorKind, HostInfo, LogRecord};
+pub use notifier::{Delivery, Notifier, NotifyError};
 pub use outcome::{IntoOutcome, Outcome};
 pub use plugin::{CloseReason, Init, InitReason, Load, Plugin, RevokedUser};
 pub use problem::{Problem, Problems};

@@ -7,26 +7,44 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use outboard_proto::env::{APP_VERSION, COOKIE_KEY, COOKIE_VALUE};
 use outboard_proto::frame::Settings;
+use outboard_proto::plugin::v1::Capability;
+use outboard_proto::plugin::v1::authenticator_server::AuthenticatorServer;
 use outboard_proto::plugin::v1::http_server::HttpServer;
 use outboard_proto::plugin::v1::lifecycle_server::LifecycleServer;
+use outboard_proto::plugin::v1::notifier_server::NotifierServer;
 use tonic::service::Routes;
 
+use crate::authenticator::Authenticator;
 use crate::go_plugin::{self, Process};
 use crate::host::Connection;
+use crate::notifier::Notifier;
 use crate::plugin::Plugin;
-use crate::service::{About, HttpService, LifecycleService, MAX_MESSAGE_BYTES, Shared};
+use crate::service::{
+    About, AuthenticatorService, HttpService, LifecycleService, MAX_MESSAGE_BYTES, NotifierService,
+    Shared,
+};
 
 /// A plugin program: what it is called, and how it runs.
 #[must_use = "nothing is served before `serve`"]
-pub struct Server<P> {
+pub struct Server<P: Plugin> {
     about: About,
     plugin: P,
+    roles: Vec<Role<P>>,
     threads: Option<NonZeroUsize>,
     max_concurrent_requests: u32,
 }
 
+/// What a plugin is besides a plugin: what `Load` says of it, and the service that stands behind it.
+struct Role<P: Plugin> {
+    capability: Capability,
+    add: fn(Routes, Arc<Shared<P>>) -> Routes,
+}
+
 /// Handlers that wait cost little, so the host should rather not queue for them.
 const MAX_CONCURRENT_REQUESTS: u32 = 1024;
+
+/// The largest event (16 MiB), and what goes around it.
+const MAX_EVENT_BYTES: usize = 17 * 1024 * 1024;
 
 impl<P: Plugin> Server<P> {
     /// Serves `plugin` under a name: 1 to 64 characters of `a-z`, `0-9`, `-` and `_`, beginning with a
@@ -34,7 +52,7 @@ impl<P: Plugin> Server<P> {
     pub fn new(name: impl Into<String>, plugin: P) -> Self {
         let about = About { name: name.into(), ..About::default() };
         let max_concurrent_requests = MAX_CONCURRENT_REQUESTS;
-        Self { about, plugin, threads: None, max_concurrent_requests }
+        Self { about, plugin, roles: Vec::new(), threads: None, max_concurrent_requests }
     }
 
     /// The plugin's own version, for operators. Default: empty; limit: 64 characters.
@@ -73,10 +91,13 @@ impl<P: Plugin> Server<P> {
     /// [`go_plugin::Server::serve`] for exit codes, logs and signals, and [`go_plugin`] for what
     /// becomes of prints.
     pub fn serve(self) -> ExitCode {
-        let Self { about, plugin, threads, max_concurrent_requests } = self;
+        let Self { mut about, plugin, roles, threads, max_concurrent_requests } = self;
+        about.capabilities = roles.iter().map(|role| role.capability).collect();
         let settings = Settings { max_concurrent_requests, ..Settings::default() };
         let server = go_plugin::Server::new(COOKIE_KEY, COOKIE_VALUE)
-            .version(APP_VERSION, move |process| services(about, plugin, settings, process));
+            .version(APP_VERSION, move |process| {
+                services(about, plugin, &roles, settings, process)
+            });
         match threads {
             Some(threads) => server.threads(threads),
             None => server,
@@ -85,7 +106,41 @@ impl<P: Plugin> Server<P> {
     }
 }
 
-fn services<P: Plugin>(about: About, plugin: P, settings: Settings, process: &Process) -> Routes {
+impl<P: Notifier> Server<P> {
+    /// Lets the host tell instances of events: those that the manifest's `notify.types` match.
+    pub fn notifier(self) -> Self {
+        self.role(Capability::Notify, |routes, shared| {
+            let service = NotifierServer::new(NotifierService(shared));
+            routes.add_service(service.max_decoding_message_size(MAX_EVENT_BYTES))
+        })
+    }
+}
+
+impl<P: Authenticator> Server<P> {
+    /// Lets the host ask instances who people are. The manifest needs `authenticate = true`.
+    pub fn authenticator(self) -> Self {
+        self.role(Capability::Authenticate, |routes, shared| {
+            routes.add_service(AuthenticatorServer::new(AuthenticatorService(shared)))
+        })
+    }
+}
+
+impl<P: Plugin> Server<P> {
+    /// Said twice, it is one all the same.
+    fn role(mut self, capability: Capability, add: fn(Routes, Arc<Shared<P>>) -> Routes) -> Self {
+        self.roles.retain(|role| role.capability != capability);
+        self.roles.push(Role { capability, add });
+        self
+    }
+}
+
+fn services<P: Plugin>(
+    about: About,
+    plugin: P,
+    roles: &[Role<P>],
+    settings: Settings,
+    process: &Process,
+) -> Routes {
     let shared = Arc::new(Shared {
         about,
         plugin,
@@ -95,7 +150,8 @@ fn services<P: Plugin>(about: About, plugin: P, settings: Settings, process: &Pr
         activations: ArcSwap::default(),
     });
     let lifecycle = LifecycleServer::new(LifecycleService(Arc::clone(&shared)));
-    let http = HttpServer::new(HttpService(shared));
-    Routes::new(lifecycle.max_decoding_message_size(MAX_MESSAGE_BYTES))
-        .add_service(http.max_decoding_message_size(MAX_MESSAGE_BYTES))
+    let http = HttpServer::new(HttpService(Arc::clone(&shared)));
+    let routes = Routes::new(lifecycle.max_decoding_message_size(MAX_MESSAGE_BYTES))
+        .add_service(http.max_decoding_message_size(MAX_MESSAGE_BYTES));
+    roles.iter().fold(routes, |routes, role| (role.add)(routes, Arc::clone(&shared)))
 }

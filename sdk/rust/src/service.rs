@@ -1,24 +1,32 @@
 //! The gRPC services of `outboard.plugin.v1` in front of an author's [`Plugin`].
 
 mod answer;
+mod authenticator;
 mod chain;
 mod http;
 mod lifecycle;
+mod notifier;
 mod serve;
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use futures_util::FutureExt as _;
 use outboard_proto::frame::Settings;
+use outboard_proto::plugin::v1::Capability;
+use tonic::Status;
 
 use crate::activation::Activation;
 use crate::go_plugin::Stop;
 use crate::host::Connection;
 use crate::plugin::Plugin;
 
+pub(crate) use authenticator::AuthenticatorService;
 pub(crate) use http::HttpService;
 pub(crate) use lifecycle::LifecycleService;
+pub(crate) use notifier::NotifierService;
 
 /// Large enough for whatever the host lets through in one unary call.
 pub(crate) const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
@@ -30,6 +38,8 @@ pub(crate) struct About {
     pub(crate) version: String,
     pub(crate) display_name: String,
     pub(crate) description: String,
+    /// Besides endpoints.
+    pub(crate) capabilities: Vec<Capability>,
 }
 
 /// What the services of one process share.
@@ -52,6 +62,12 @@ impl<P: Plugin> Shared<P> {
         self.activations.load().get(id).cloned()
     }
 
+    /// The state of an activation that serves.
+    fn instance(&self, id: &str) -> Result<Arc<P::Instance>, Status> {
+        let instance = self.activation(id).and_then(|activation| activation.instance());
+        instance.ok_or_else(|| Status::not_found(format!("no activation {id:?} in this process")))
+    }
+
     fn insert(&self, id: &str, activation: &Arc<Activation<P::Instance>>) {
         self.activations.rcu(|activations| {
             let mut activations = HashMap::clone(activations);
@@ -68,4 +84,12 @@ impl<P: Plugin> Shared<P> {
         });
         before.get(id).cloned()
     }
+}
+
+/// A panic in an author's code fails the call it happened in.
+async fn guarded<T>(call: impl Future<Output = T>) -> Result<T, Status> {
+    AssertUnwindSafe(call)
+        .catch_unwind()
+        .await
+        .map_err(|_| Status::internal("the plugin panicked; see its log"))
 }

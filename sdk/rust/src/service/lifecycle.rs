@@ -1,10 +1,8 @@
 //! `Lifecycle`: loading, and the life of instances.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use futures_util::FutureExt as _;
 use outboard_proto::host::v1::Endpoint;
 use outboard_proto::plugin::v1::lifecycle_server::Lifecycle;
 use outboard_proto::plugin::v1::{
@@ -14,7 +12,7 @@ use outboard_proto::plugin::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::Shared;
+use super::{Shared, guarded};
 use crate::activation::Activation;
 use crate::endpoints::Endpoints;
 use crate::host::Host;
@@ -45,7 +43,11 @@ impl<P: Plugin> Lifecycle for LifecycleService<P> {
             version: about.version,
             display_name: about.display_name,
             description: about.description,
-            capabilities: vec![Capability::HttpHandle.into(), Capability::HttpServe.into()],
+            capabilities: [Capability::HttpHandle, Capability::HttpServe]
+                .into_iter()
+                .chain(about.capabilities)
+                .map(Into::into)
+                .collect(),
         }))
     }
 
@@ -94,10 +96,7 @@ impl<P: Plugin> Lifecycle for LifecycleService<P> {
         request: Request<RevokeUserRequest>,
     ) -> Result<Response<RevokeUserResponse>, Status> {
         let RevokeUserRequest { activation, user_id, user_name, deleted_at } = request.into_inner();
-        let instance = self.0.activation(&activation).and_then(|activation| activation.instance());
-        let Some(instance) = instance else {
-            return Err(Status::not_found(format!("no activation {activation:?} in this process")));
-        };
+        let instance = self.0.instance(&activation)?;
         let deleted_at = deleted_at.and_then(|at| SystemTime::try_from(at).ok());
         let user = RevokedUser { id: user_id, name: user_name, deleted_at };
         guarded(self.0.plugin.revoke_user(instance, user))
@@ -134,12 +133,4 @@ async fn stage(host: &Host, endpoints: &[Endpoint]) -> Result<(), Problems> {
             .map_err(|error| Problem::new("", format!("its endpoints were refused: {error}")))?;
     }
     Ok(())
-}
-
-/// A panic in an author's code fails the call it happened in.
-async fn guarded<T>(call: impl Future<Output = T>) -> Result<T, Status> {
-    AssertUnwindSafe(call)
-        .catch_unwind()
-        .await
-        .map_err(|_| Status::internal("the plugin panicked; see its log"))
 }

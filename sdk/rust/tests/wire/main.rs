@@ -8,5 +8,6 @@ mod frames;
 mod host;
 mod life;
 mod outboard;
+mod roles;
 mod stdio;
 mod tls;

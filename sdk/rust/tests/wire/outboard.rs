@@ -4,12 +4,15 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use outboard_proto::env::{ACTIVATION_METADATA, HOST_ADDRESS};
+use outboard_proto::event::v1::Event;
 use outboard_proto::host::v1::endpoints_server::{Endpoints, EndpointsServer};
+use outboard_proto::host::v1::events_server::{Events, EventsServer};
 use outboard_proto::host::v1::host_server::{Host, HostServer};
 use outboard_proto::host::v1::log_server::{Log, LogServer};
 use outboard_proto::host::v1::{
-    AddRequest, AddResponse, AnnounceRequest, AnnounceResponse, Endpoint, InfoRequest,
-    InfoResponse, RemoveRequest, RemoveResponse, WriteRequest, WriteResponse,
+    AddRequest, AddResponse, AnnounceRequest, AnnounceResponse, EmitReceipt, EmitRequest,
+    EmitResponse, Endpoint, InfoRequest, InfoResponse, RemoveRequest, RemoveResponse, WriteRequest,
+    WriteResponse,
 };
 use outboard_proto::plugin::v1::http_client::HttpClient;
 use outboard_proto::plugin::v1::lifecycle_client::LifecycleClient;
@@ -32,6 +35,8 @@ use crate::host::{Plugin, Start};
 struct Callbacks {
     published: Arc<Mutex<Vec<Endpoint>>>,
     activations: Arc<Mutex<Vec<String>>>,
+    /// With the activation that emitted it.
+    emitted: Arc<Mutex<Vec<(String, Event)>>>,
     refuse: Option<&'static str>,
 }
 
@@ -39,6 +44,7 @@ impl Callbacks {
     fn serve(self, incoming: Incoming) {
         let server = Server::builder()
             .add_service(EndpointsServer::new(self.clone()))
+            .add_service(EventsServer::new(self.clone()))
             .add_service(HostServer::new(self.clone()))
             .add_service(LogServer::new(self));
         tokio::spawn(server.serve_with_incoming(incoming));
@@ -97,6 +103,23 @@ impl Log for Callbacks {
     ) -> Result<Response<WriteResponse>, Status> {
         self.note(&request);
         Ok(Response::new(WriteResponse { dropped: 1 }))
+    }
+}
+
+#[tonic::async_trait]
+impl Events for Callbacks {
+    async fn emit(&self, request: Request<EmitRequest>) -> Result<Response<EmitResponse>, Status> {
+        self.note(&request);
+        let activation = self.activations.lock().unwrap().last().cloned().unwrap();
+        let events = request.into_inner().events;
+        if events.iter().any(|event| event.subject == "forbidden") {
+            return Err(Status::permission_denied("add a line"));
+        }
+        let made = |(index, _)| EmitReceipt { event_id: format!("made-{index}"), repeated: true };
+        let receipts = (1..).zip(&events).map(made).collect();
+        let emitted = events.into_iter().map(|event| (activation.clone(), event));
+        self.emitted.lock().unwrap().extend(emitted);
+        Ok(Response::new(EmitResponse { receipts }))
     }
 }
 
@@ -170,6 +193,11 @@ impl Fixture {
     /// Where the plugin serves, for calls of any kind.
     pub(crate) fn channel(&self) -> Channel {
         self.channel.clone()
+    }
+
+    /// What it has emitted, with the activation that did.
+    pub(crate) fn emitted(&self) -> Vec<(String, Event)> {
+        self.callbacks.emitted.lock().unwrap().clone()
     }
 
     /// All endpoints of that path, in the order of a chain. Queries do not count.
