@@ -24,6 +24,7 @@ use crate::gateway::observe::Observer;
 use crate::gateway::quota::Quotas;
 use crate::gateway::{Gateway, Limits, Tls};
 use crate::metrics::{self, Metrics};
+use crate::plugin::roles::Roster;
 use crate::plugin::snapshot::Routes;
 use crate::plugin::{Context, Plugins, import, plan};
 use crate::task;
@@ -133,7 +134,9 @@ async fn open(start: Start) -> anyhow::Result<(Arc<App>, Doors)> {
     let external_url =
         config.external_url.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
     let current = instances::current(&config, &external_url, &store, &environment).await?;
-    let context = Context::new(launcher, containment, dirs, environment.clone(), routes, current);
+    let roster = Roster::default();
+    let context =
+        Context::new(launcher, containment, dirs, environment.clone(), routes, roster, current);
     tracing::info!(%address, %containment, "supervisor listens");
     if let Some(metrics) = &metrics {
         tracing::info!(address = %metrics.address()?, "metrics are served");

@@ -13,6 +13,8 @@ mod output;
 mod plan;
 mod program;
 mod rate;
+pub mod reach;
+pub mod roles;
 mod secrets;
 mod seen;
 pub mod snapshot;

@@ -31,8 +31,10 @@ impl Plugins {
         let mut entries = self.entries();
         let mut old = std::mem::take(&mut *entries);
         let mut settling: Vec<BoxFuture<'static, ()>> = Vec::new();
+        let units: Vec<_> = units.into_iter().map(|unit| self.named(unit)).collect();
+        // Before any of them serves: what is announced from now on waits for those that are to be told.
+        self.context.roster.plan(&units, &self.context);
         for unit in units {
-            let unit = self.named(unit);
             let key = unit.key.clone();
             let entry = match old.remove(&key) {
                 Some(entry) => self.bring_up_to_date(entry, unit, &mut settling),

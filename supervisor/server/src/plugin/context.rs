@@ -11,6 +11,7 @@ use outboard_jail::{Containment, Launcher};
 use tokio::sync::Semaphore;
 
 use super::instance::InstanceSpec;
+use super::roles::Roster;
 use super::snapshot::Routes;
 use super::unit::Unit;
 use crate::callback::Site;
@@ -27,6 +28,8 @@ pub struct Context {
     pub dirs: Dirs,
     pub environment: Environment,
     pub routes: Arc<Routes>,
+    /// Which instances are told of events, and which are asked who somebody is.
+    pub roster: Roster,
     /// How many starts may be under way at once: more would only slow each other down.
     pub(super) starts: Arc<Semaphore>,
     current: ArcSwap<Current>,
@@ -62,6 +65,7 @@ impl Context {
         dirs: Dirs,
         environment: Environment,
         routes: Arc<Routes>,
+        roster: Roster,
         current: Current,
     ) -> Arc<Self> {
         let current = ArcSwap::from_pointee(current);
@@ -72,6 +76,7 @@ impl Context {
             dirs,
             environment,
             routes,
+            roster,
             starts: Arc::new(Semaphore::new(STARTS_PER_CORE * cores)),
             current,
             names: Mutex::default(),

@@ -2,6 +2,7 @@
 //! before and after anything is routed to it.
 
 mod launch;
+mod promises;
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -23,11 +24,13 @@ use super::context::Context;
 use super::instance::{InstanceSpec, Verdict};
 use super::log::PluginLog;
 use super::output::LogOutput;
+use super::reach::{Capabilities, Reach};
 use super::snapshot::Activation;
 use super::unit::Installed;
 use crate::callback::{self, Room};
 use crate::dirs::GenerationDir;
 use crate::{task, version};
+use promises::Promises;
 
 /// How long requests that are cut off may take to notice.
 const CUT_OFF: Duration = Duration::from_secs(1);
@@ -46,6 +49,9 @@ pub(super) struct Generation {
     pub(super) room: Arc<Room>,
     /// Known once `Load` has said how it takes requests.
     loaded: OnceLock<Reached>,
+    /// The plugin as it was found.
+    home: String,
+    promises: Promises,
     context: Arc<Context>,
     /// The manifest's, which goes before the operator's.
     call_timeout: Option<Duration>,
@@ -59,6 +65,7 @@ struct Reached {
     backend: Arc<Backend>,
     /// Whether `Load` listed any way to take requests.
     can_handle: bool,
+    capabilities: Capabilities,
 }
 
 /// Why there is no process to talk to.
@@ -147,6 +154,8 @@ impl Generation {
             process,
             room,
             loaded: OnceLock::new(),
+            home: home.to_owned(),
+            promises: Promises::of(installed),
             context: context.clone(),
             call_timeout: installed.manifest.call_timeout,
             _services: task::spawn("host services of a process", serving),
@@ -178,16 +187,20 @@ impl Generation {
 
     /// The framed path where the plugin has both.
     fn reached(&self, capabilities: &[i32]) -> Reached {
-        let has = |capability: wire::Capability| capabilities.contains(&capability.into());
-        let is_framed = has(wire::Capability::HttpServe);
+        let capabilities = Capabilities::of(capabilities);
+        if let Some(message) = self.promises.unasked(&capabilities) {
+            tracing::warn!(plugin = self.room.plugin(), "{message}");
+        }
+        let is_framed = capabilities.has(wire::Capability::HttpServe);
         let connector = self.process.connector();
         let dial = move || {
             let connector = connector.clone();
             async move { connector.connect().await }
         };
         let way = if is_framed { Way::Framed } else { Way::Plain };
-        let can_handle = is_framed || has(wire::Capability::HttpHandle);
-        Reached { backend: Arc::new(Backend::new(self.room.plugin(), way, dial)), can_handle }
+        let can_handle = is_framed || capabilities.has(wire::Capability::HttpHandle);
+        let backend = Arc::new(Backend::new(self.room.plugin(), way, dial));
+        Reached { backend, can_handle, capabilities }
     }
 
     /// Calls `Init` of every instance, all at once: they don't know of each other. `Load` was called before.
@@ -204,9 +217,14 @@ impl Generation {
     }
 
     async fn init_one(&self, spec: &InstanceSpec, reason: wire::InitReason) -> Verdict {
-        let Reached { backend, can_handle } = self.loaded.get().expect("Load was called before");
+        let Reached { backend, can_handle, capabilities } =
+            self.loaded.get().expect("Load was called before");
         if let Err(error) = InstanceName::new(&spec.name) {
             return Err(vec![error.to_string()]);
+        }
+        let broken = self.promises.broken(capabilities);
+        if !broken.is_empty() {
+            return Err(broken);
         }
         let parameters = match spec.resolve() {
             Ok(parameters) => parameters,
@@ -239,11 +257,15 @@ impl Generation {
             self.room.dismiss(&activation);
             return Err(problems);
         }
+        if self.promises.is_lone {
+            self.context.roster.learn(&self.home, self.room.plugin(), &spec.name, capabilities);
+        }
         Ok(Arc::new(Activation::new(
             activation,
             self.room.plugin().to_owned(),
             spec.name.clone(),
             backend.clone(),
+            Reach::new(self.process.channel(), capabilities.clone()),
         )))
     }
 

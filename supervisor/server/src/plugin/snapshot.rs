@@ -12,9 +12,12 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use outboard_core::route::Table;
-use tokio::sync::Notify;
+use outboard_proto::plugin::v1::Capability;
+use tokio::sync::{Notify, watch};
+use tonic::transport::Channel;
 
 use super::backend::Backend;
+use super::reach::Reach;
 use crate::gateway::observe::{Observer, Series};
 use crate::gateway::quota::{EndpointGates, Quota, Quotas};
 
@@ -25,6 +28,7 @@ pub struct Activation {
     plugin: String,
     instance: String,
     backend: Arc<Backend>,
+    reach: Reach,
     in_flight: AtomicUsize,
     is_retired: AtomicBool,
     drained: Notify,
@@ -45,12 +49,19 @@ const COMPLAIN_EVERY: Duration = Duration::from_secs(1);
 
 impl Activation {
     /// An activation in the process of `backend`; nothing is routed to it yet.
-    pub fn new(id: String, plugin: String, instance: String, backend: Arc<Backend>) -> Self {
+    pub fn new(
+        id: String,
+        plugin: String,
+        instance: String,
+        backend: Arc<Backend>,
+        reach: Reach,
+    ) -> Self {
         Self {
             id,
             plugin,
             instance,
             backend,
+            reach,
             in_flight: AtomicUsize::new(0),
             is_retired: AtomicBool::new(false),
             drained: Notify::new(),
@@ -72,9 +83,19 @@ impl Activation {
         &self.instance
     }
 
-    /// How its process is reached.
+    /// How its process is reached with requests of clients.
     pub fn backend(&self) -> &Backend {
         &self.backend
+    }
+
+    /// The first connection to its process, for calls of the host's own.
+    pub fn channel(&self) -> Channel {
+        self.reach.channel()
+    }
+
+    /// Whether its plugin implements these calls.
+    pub fn can(&self, capability: Capability) -> bool {
+        self.reach.can(capability)
     }
 
     /// Whether it may be logged now that it did not answer as it should, and then how often that was held back
@@ -201,6 +222,7 @@ pub struct Routes {
     current: ArcSwap<Snapshot>,
     /// Held by whoever makes the next snapshot; readers never touch it.
     writer: Mutex<()>,
+    changed: watch::Sender<()>,
     quotas: Arc<Quotas>,
     observer: Observer,
 }
@@ -218,6 +240,11 @@ impl Routes {
 
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.current.load_full()
+    }
+
+    /// Tells of each snapshot after the current one.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
     }
 
     /// Serves `activation` from now on, in the place of any other of its instance, which it gives back so that
@@ -280,6 +307,7 @@ impl Routes {
         let mut next = Snapshot::clone(&self.current.load());
         let result = change(&mut next);
         self.current.store(Arc::new(next));
+        self.changed.send_replace(());
         result
     }
 

@@ -5,7 +5,9 @@ use std::ffi::OsString;
 use outboard_core::manifest::{Grants, Manifest};
 use outboard_jail::User;
 
+use super::context::Context;
 use super::import::Imported;
+use super::instance::InstanceSpec;
 use super::program::Program;
 
 /// A plugin, or the part of it that has a process of its own.
@@ -56,6 +58,20 @@ impl Installed {
 impl Unit {
     pub fn hash(&self) -> &str {
         self.installed.as_ref().map_or("", |installed| &installed.imported.hash)
+    }
+
+    /// The configured instances of its share; one of the plugin's own name if nobody configured any.
+    pub(super) fn instances(&self, context: &Context) -> Vec<InstanceSpec> {
+        let Ok(installed) = &self.installed else { return Vec::new() };
+        let all = context
+            .instances(installed.name())
+            .unwrap_or_else(|| vec![InstanceSpec::of_manifest(&installed.manifest)]);
+        all.into_iter()
+            .filter(|spec| match &self.share {
+                Share::Common => !spec.isolate,
+                Share::Isolated(name) => spec.name == *name,
+            })
+            .collect()
     }
 
     /// Whether a process of `other` would be started just as one of this.

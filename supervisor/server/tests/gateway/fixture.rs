@@ -16,6 +16,7 @@ use outboard::gateway::observe::Observer;
 use outboard::gateway::quota::Quotas;
 use outboard::gateway::{Gateway, Limits, Settings};
 use outboard::plugin::backend::{Backend, Way};
+use outboard::plugin::reach::{Capabilities, Reach};
 use outboard::plugin::snapshot::{Activation, Routes};
 use outboard_core::route::{EndpointSpec, Endpoints};
 use outboard_proto::frame;
@@ -33,7 +34,7 @@ use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tonic::Streaming;
-use tonic::transport::Server;
+use tonic::transport::{Endpoint, Server};
 
 use self::plugin::Plugin;
 pub(crate) use self::plugin::{Answer, Streams};
@@ -184,9 +185,14 @@ impl Setup {
         });
 
         let backend = Arc::new(backend.with_hello_limit(self.hello_limit));
-        let activation =
-            Activation::new("activation-1".into(), "mock".into(), INSTANCE.into(), backend);
-        let activation = Arc::new(activation);
+        let nowhere = Endpoint::from_static("http://localhost").connect_lazy();
+        let activation = Arc::new(Activation::new(
+            "activation-1".into(),
+            "mock".into(),
+            INSTANCE.into(),
+            backend,
+            Reach::new(nowhere, Capabilities::default()),
+        ));
         let mut endpoints = Endpoints::default();
         endpoints.add(self.endpoints).unwrap();
         let quotas = Arc::new(Quotas::new(Allowances::equal(self.allowance)));

@@ -9,7 +9,6 @@ use super::{Driver, Placed, tasks};
 use crate::plugin::generation::Generation;
 use crate::plugin::instance::{InstanceSpec, Verdict};
 use crate::plugin::snapshot::Activation;
-use crate::plugin::unit::Share;
 
 impl Driver {
     pub(super) fn init(&mut self) {
@@ -45,19 +44,8 @@ impl Driver {
         (fit, taken)
     }
 
-    /// The configured instances; one of the plugin's own name if there are none.
     pub(super) fn instances(&self) -> Vec<InstanceSpec> {
-        let Ok(installed) = &self.unit.installed else { return Vec::new() };
-        let all = self
-            .context
-            .instances(installed.name())
-            .unwrap_or_else(|| vec![InstanceSpec::of_manifest(&installed.manifest)]);
-        all.into_iter()
-            .filter(|spec| match &self.unit.share {
-                Share::Common => !spec.isolate,
-                Share::Isolated(name) => spec.name == *name,
-            })
-            .collect()
+        self.unit.instances(&self.context)
     }
 
     /// An upgrade that would lose an instance is none.

@@ -6,10 +6,13 @@ use outboard_core::route::{EndpointSpec, Endpoints};
 
 use super::*;
 use crate::plugin::backend::Way;
+use crate::plugin::reach::Capabilities;
 
 fn activation(id: &str, instance: &str) -> Arc<Activation> {
     let backend = Arc::new(Backend::new("plugin", Way::Plain, std::future::pending));
-    Arc::new(Activation::new(id.into(), "plugin".into(), instance.into(), backend))
+    let nowhere = tonic::transport::Endpoint::from_static("http://localhost").connect_lazy();
+    let reach = Reach::new(nowhere, Capabilities::default());
+    Arc::new(Activation::new(id.into(), "plugin".into(), instance.into(), backend, reach))
 }
 
 fn table(count: u32) -> Table {
@@ -135,4 +138,18 @@ fn no_request_slips_in_after_the_drain() {
         }
         assert_eq!(current.in_flight(), 0);
     });
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_change_is_told_of_each() {
+    let routes = Routes::default();
+    let mut changes = routes.changes();
+    assert!(!changes.has_changed().unwrap());
+    routes.publish(activation("1", "mail"), table(1));
+    changes.changed().await.unwrap();
+    routes.suspend("1").unwrap();
+    changes.changed().await.unwrap();
+    routes.withdraw("1").unwrap();
+    changes.changed().await.unwrap();
+    assert!(!changes.has_changed().unwrap());
 }

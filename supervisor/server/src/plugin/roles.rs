@@ -1,0 +1,157 @@
+//! Which instances are told of events, and which can say who somebody is: as configured, whether they run or not.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use outboard_core::event::Types;
+use outboard_core::name::InstanceName;
+use outboard_proto::plugin::v1::Capability;
+use tokio::sync::watch;
+
+use super::context::Context;
+use super::reach::Capabilities;
+use super::unit::Unit;
+
+/// What there is to be told and to be asked. It changes as a whole.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Roles {
+    /// By instance.
+    pub notifiers: BTreeMap<String, Notifier>,
+    /// Instances, in the order of their names.
+    pub authenticators: Vec<String>,
+}
+
+/// An instance that is told of events.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Notifier {
+    pub plugin: String,
+    /// Of which.
+    pub types: Types,
+}
+
+/// Holds the current [`Roles`], and tells of new ones. Clones are the same roster.
+#[derive(Clone, Debug, Default)]
+pub struct Roster {
+    known: Arc<Mutex<Known>>,
+    current: Arc<watch::Sender<Option<Arc<Roles>>>>,
+}
+
+/// What the roles are made of.
+#[derive(Debug, Default)]
+struct Known {
+    is_planned: bool,
+    /// By instance.
+    parts: BTreeMap<String, Part>,
+}
+
+/// What one instance is there for.
+#[derive(Clone, Debug)]
+struct Part {
+    /// The plugin as it was found.
+    home: String,
+    notifier: Option<Notifier>,
+    is_authenticator: bool,
+}
+
+impl Roster {
+    /// As they are now. `None`: the plugins have not been looked for yet.
+    pub fn roles(&self) -> Option<Arc<Roles>> {
+        self.current.borrow().clone()
+    }
+
+    /// Tells of all roles after the current ones.
+    pub fn changes(&self) -> watch::Receiver<Option<Arc<Roles>>> {
+        self.current.subscribe()
+    }
+
+    /// Makes them those of `units`. A plugin that can't be read at the moment keeps what it had: its old version may
+    /// serve on.
+    pub(super) fn plan(&self, units: &[Unit], context: &Context) {
+        let mut known = self.known();
+        let mut old = std::mem::take(&mut known.parts);
+        for unit in units.iter().filter(|unit| unit.is_enabled) {
+            let is_lone = unit.installed.as_ref().is_ok_and(|installed| installed.is_lone);
+            if unit.installed.is_err() || is_lone {
+                let kept = old.extract_if(.., |_, part| part.home == unit.plugin);
+                known.parts.extend(kept);
+            }
+            for (instance, part) in parts(unit, context) {
+                known.parts.entry(instance).or_insert(part);
+            }
+        }
+        known.is_planned = true;
+        self.publish(&known);
+    }
+
+    /// Adds what the `Load` of a plugin without a manifest has told of its instance.
+    pub(super) fn learn(&self, home: &str, plugin: &str, instance: &str, can: &Capabilities) {
+        let notifier = can
+            .has(Capability::Notify)
+            .then(|| Notifier { plugin: plugin.to_owned(), types: every_type() });
+        let part = Part {
+            home: home.to_owned(),
+            notifier,
+            is_authenticator: can.has(Capability::Authenticate),
+        };
+        let mut known = self.known();
+        let others = known.parts.get(instance).is_some_and(|part| part.home != home);
+        if !others && known.is_planned {
+            known.parts.insert(instance.to_owned(), part);
+            self.publish(&known);
+        }
+    }
+
+    fn publish(&self, known: &Known) {
+        let roles = Arc::new(known.roles());
+        self.current.send_if_modified(|current| {
+            let is_new = current.as_ref().is_none_or(|current| *current != roles);
+            if is_new {
+                *current = Some(roles);
+            }
+            is_new
+        });
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn roles(&self) -> Roles {
+        let notifiers = self.parts.iter().filter_map(|(instance, part)| {
+            part.notifier.clone().map(|notifier| (instance.clone(), notifier))
+        });
+        let authenticators = self.parts.iter().filter(|(_, part)| part.is_authenticator);
+        Roles {
+            notifiers: notifiers.collect(),
+            authenticators: authenticators.map(|(instance, _)| instance.clone()).collect(),
+        }
+    }
+}
+
+/// What the manifest of a unit makes of its instances.
+fn parts(unit: &Unit, context: &Context) -> Vec<(String, Part)> {
+    let Ok(installed) = &unit.installed else { return Vec::new() };
+    let manifest = &installed.manifest;
+    if manifest.notify.is_none() && !manifest.authenticate {
+        return Vec::new();
+    }
+    let part = Part {
+        home: unit.plugin.clone(),
+        notifier: manifest
+            .notify
+            .clone()
+            .map(|types| Notifier { plugin: installed.name().to_owned(), types }),
+        is_authenticator: manifest.authenticate,
+    };
+    let instances = unit.instances(context).into_iter();
+    // One of a name that it can't have is never initialised.
+    let fit = instances.filter(|spec| InstanceName::new(&spec.name).is_ok());
+    fit.map(|spec| (spec.name, part.clone())).collect()
+}
+
+/// What an instance is told of where no manifest chooses.
+fn every_type() -> Types {
+    Types::new(&["*"]).unwrap_or_default()
+}
