@@ -30,7 +30,9 @@ pub fn client(name: &str) -> Result<PathBuf> {
     let variable = format!("OUTBOARD_TEST_{}", name.to_uppercase());
     let path = env::var_os("PATH").unwrap_or_default();
     let given = env::var_os(variable).map(PathBuf::from);
-    let mut places = given.into_iter().chain(env::split_paths(&path).map(|place| place.join(name)));
+    // Servers are below /usr/sbin, which is not on everybody's PATH.
+    let on_path = env::split_paths(&path).chain(["/usr/sbin".into()]);
+    let mut places = given.into_iter().chain(on_path.map(|place| place.join(name)));
     places
         .find(|place| place.is_file())
         .with_context(|| format!("{name} is not on PATH; run `cargo xtask prepare`"))

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::command::{cargo, output};
 
 /// Each crate of the workspace with those that it may depend on. Dependencies of tests are free.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: &[(&str, &[&str])] = &[
     ("outboard-proto", &[]),
     ("outboard-core", &["outboard-proto"]),
     ("outboard-jail", &[]),
@@ -17,7 +17,12 @@ const ARROWS: [(&str, &[&str]); 11] = [
         &["outboard-core", "outboard-host", "outboard-jail", "outboard-proto", "outboard-store"],
     ),
     ("outboard-sdk", &["outboard-proto"]),
+    ("outboard-plugin-gate", &["outboard-sdk"]),
     ("outboard-plugin-mock", &["outboard-sdk"]),
+    ("outboard-sending", &["outboard-sdk"]),
+    ("outboard-plugin-slack", &["outboard-sdk", "outboard-sending"]),
+    ("outboard-plugin-webhook", &["outboard-sdk", "outboard-sending"]),
+    ("outboard-plugin-mail", &["outboard-sdk", "outboard-sending"]),
     ("e2e", &["outboard-host", "outboard-jail", "outboard-proto", "outboard-sdk"]),
     (
         "bench",

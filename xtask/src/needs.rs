@@ -59,14 +59,20 @@ fn apt_install(packages: &[&str]) -> Result<()> {
 }
 
 /// The clients of the tests that others have made: a program, and the package of Debian that brings it.
-const CLIENTS: [(&str, &str); 3] =
-    [("curl", "curl"), ("h2load", "nghttp2-client"), ("chromium", "chromium")];
+/// And proxies that ask us whom to let in.
+const CLIENTS: &[(&str, &str)] = &[
+    ("curl", "curl"),
+    ("h2load", "nghttp2-client"),
+    ("chromium", "chromium"),
+    ("nginx", "nginx-light"),
+    ("caddy", "caddy"),
+];
 
 /// Those clients, each with the variable that tells the tests where it is. Installed where they are missing and
 /// we may. One that the caller names in such a variable is taken as it is.
 pub(crate) fn clients() -> Result<Vec<(String, PathBuf)>> {
     let missing: Vec<_> =
-        CLIENTS.into_iter().filter(|(name, _)| find_client(name).is_none()).collect();
+        CLIENTS.iter().copied().filter(|(name, _)| find_client(name).is_none()).collect();
     if !missing.is_empty() {
         let (names, packages): (Vec<_>, Vec<_>) = missing.into_iter().unzip();
         ensure!(
@@ -78,7 +84,7 @@ pub(crate) fn clients() -> Result<Vec<(String, PathBuf)>> {
         );
         apt_install(&packages)?;
     }
-    CLIENTS.into_iter().map(|(name, package)| client(name, package)).collect()
+    CLIENTS.iter().map(|(name, package)| client(name, package)).collect()
 }
 
 fn client(name: &str, package: &str) -> Result<(String, PathBuf)> {
@@ -94,16 +100,16 @@ fn variable(client: &str) -> String {
 fn find_client(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     let given = env::var_os(variable(name)).map(PathBuf::from);
-    let mut places = given.into_iter().chain(env::split_paths(&path).map(|place| place.join(name)));
+    // Servers are below /usr/sbin, which is not on everybody's PATH.
+    let on_path = env::split_paths(&path).chain(["/usr/sbin".into()]);
+    let mut places = given.into_iter().chain(on_path.map(|place| place.join(name)));
     places.find(|place| place.is_file())
 }
 
 /// nginx, and wrk to put it and us under load. Installed where they are missing and we may.
 pub(crate) fn bench() -> Result<()> {
-    // As where it is started: nginx is below /usr/sbin, which is not on everybody's PATH.
-    let is_there =
-        |name| find_client(name).is_some() || PathBuf::from("/usr/sbin").join(name).is_file();
-    let missing: Vec<_> = BENCH.into_iter().filter(|(name, _)| !is_there(name)).collect();
+    let missing: Vec<_> =
+        BENCH.into_iter().filter(|(name, _)| find_client(name).is_none()).collect();
     if missing.is_empty() {
         return Ok(());
     }

@@ -6,7 +6,20 @@ use anyhow::Result;
 
 use crate::{python, tree};
 
-/// Puts the bundled plugins into `to`, their programs taken from cargo's output directory `built`.
+/// Plugins of one program and its manifest, which serve only once somebody has configured them.
+const TO_CONFIGURE: &[&str] = &["gate"];
+
+/// Puts those plugins into `to`, as `assemble` does.
+pub(crate) fn assemble_to_configure(to: &Path, built: &Path) -> Result<()> {
+    TO_CONFIGURE.iter().try_for_each(|name| {
+        let (source, to) = (tree::root().join("plugins").join(name), to.join(name));
+        fs::create_dir_all(&to)?;
+        tree::copy_file(&source.join("plugin.toml"), &to.join("plugin.toml"))?;
+        tree::copy_file(&built.join(name), &to.join(name))
+    })
+}
+
+/// Puts the plugins that need no configuration into `to`, their programs taken from cargo's output directory `built`.
 pub(crate) fn assemble(to: &Path, built: &Path) -> Result<()> {
     mock(&to.join("mock"), built)?;
     hello_python(&to.join("hello-python"))

@@ -79,7 +79,10 @@ fn build_peers(steps: &mut Steps, clients: Vec<Place>) -> Result<Vec<Place>> {
     steps.step("programs", || run(&mut cargo(&["build", "--workspace", "--all-targets"])))?;
     let built = tree::target().join("debug");
     let plugins = tree::target().join("test-plugins");
-    steps.step("bundled plugins", || plugins::assemble(&plugins, &built))?;
+    steps.step("bundled plugins", || {
+        plugins::assemble(&plugins, &built)?;
+        plugins::assemble_to_configure(&plugins, &built)
+    })?;
     let python = steps.step("Python clients", python::clients)?;
     let ours =
         [("BIN", built.join("outboard")), ("GO_BIN", go), ("PLUGINS", plugins), ("PYTHON", python)];
