@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::error::StoreError;
 use crate::instances::Instances;
+use crate::outbox::Outbox;
 use crate::pools::{Pools, on};
 use crate::url::{DatabaseUrl, Target};
 use crate::{postgres, sqlite};
@@ -55,6 +56,11 @@ impl Store {
     /// The configured copies of plugins.
     pub fn instances(&self) -> Instances<'_> {
         Instances::new(self)
+    }
+
+    /// Events and their deliveries.
+    pub fn outbox(&self) -> Outbox<'_> {
+        Outbox::new(self)
     }
 
     /// The migration that the schema has reached.

@@ -1,5 +1,6 @@
 //! Plugin instances, the same on both databases.
 
+use crate::AWKWARD;
 use crate::harness::{Database, on_both_databases};
 use outboard_store::{Instance, InstanceError, NewInstance, Parameters, Store};
 
@@ -23,26 +24,6 @@ async fn names(store: &Store) -> Vec<String> {
 fn quoted(text: &str) -> String {
     format!("{{ \"text\": {} }}", serde_json::to_string(text).unwrap())
 }
-
-/// Text that a careless query, encoding or collation would change, or run.
-const AWKWARD: [&str; 16] = [
-    "'; DROP TABLE plugin_instance; --",
-    "\"; DROP TABLE plugin_instance; --",
-    "' OR '1'='1",
-    "$1",
-    "?1 :name @name %s {}",
-    "\\'; --",
-    "%_%",
-    "line\nbreak\r\n\ttab",
-    "  spaces  ",
-    "naïve Ünïcødé",
-    "nai\u{308}ve",
-    "日本語",
-    "עברית \u{202e}rtl",
-    "🧑🏽‍🚀🏴‍☠️",
-    "\u{feff}bom",
-    "\u{1}\u{7f}\u{10ffff}",
-];
 
 on_both_databases! {
     async fn an_added_instance_is_read_back_whole(database: Database) {
