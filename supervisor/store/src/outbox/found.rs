@@ -2,9 +2,13 @@
 
 /// Which of the pending deliveries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Line {
+pub enum Line<'a> {
     /// Those that were accepted, in their order.
     Order,
+    /// The same without these keys: what waits behind them is not looked at.
+    Except(&'a [String]),
+    /// The same of one key. It is looked for among all that waits.
+    Key(&'a str),
     /// Those that an operator has asked for once more. Their seq is an old one.
     Replayed,
 }

@@ -1,6 +1,6 @@
 //! Deliveries and events, as others want to see them.
 
-use sqlx::FromRow;
+use sqlx::{FromRow, QueryBuilder};
 
 use super::found::{DeadLetter, Delivery, Line, Pending, Shown, State, StoredEvent, Window};
 use super::rows::text;
@@ -8,23 +8,17 @@ use super::{Outbox, attempts, stored};
 use crate::error::StoreError;
 use crate::pools::on;
 
-/// The first rows, as many as there may be; of these, those before which the bodies are not too
-/// much; of these, all that is to be known.
-macro_rules! pending {
-    ($and:literal) => {
-        concat!(
-            "SELECT chosen.seq, delivery_id, key, attempts, not_before_ms, chosen.accepted_ms, replayed, body
-             FROM (SELECT *, SUM(bytes) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) - bytes AS before
-                   FROM (SELECT * FROM delivery
-                         WHERE notifier = $1 AND state = 0 AND ",
-            $and,
-            " AND seq > $2 ORDER BY seq LIMIT $3) AS first) AS chosen
-             JOIN event ON event.seq = chosen.seq
-             JOIN event_body ON event_body.seq = chosen.seq
-             WHERE before < $4 ORDER BY chosen.seq"
-        )
-    };
-}
+/// Around the rows that may come: those before which the bodies are not too much, with their bodies.
+const WITHIN: &str = "
+    SELECT chosen.seq, delivery_id, key, attempts, not_before_ms, accepted_ms, replayed, body
+    FROM (SELECT *, SUM(bytes) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) - bytes AS before
+          FROM (";
+/// The rows that may come. SQLite takes the tables of a cross join in their order, and only the first
+/// has an index by which the rows come in theirs.
+const WAITING: &str = "
+    SELECT delivery.seq, delivery_id, key, attempts, not_before_ms, delivery.accepted_ms, replayed, bytes
+    FROM delivery CROSS JOIN event
+    WHERE delivery.seq = event.seq AND state = 0 AND notifier = ";
 
 #[derive(FromRow)]
 struct PendingRow {
@@ -123,21 +117,32 @@ impl Outbox<'_> {
     pub async fn pending(
         self,
         notifier: &str,
-        line: Line,
+        line: Line<'_>,
         after: i64,
         window: Window,
     ) -> Result<Vec<Pending>, StoreError> {
-        let sql = match line {
-            Line::Order => pending!("replayed = FALSE"),
-            Line::Replayed => pending!("replayed = TRUE"),
-        };
-        let rows: Result<Vec<PendingRow>, _> = on!(&self.store.pools, pool => sqlx::query_as(sql)
-            .bind(notifier)
-            .bind(after)
-            .bind(i64::from(window.rows))
-            .bind(stored(window.bytes.max(1)))
-            .fetch_all(pool)
-            .await);
+        let rows: Result<Vec<PendingRow>, _> = on!(&self.store.pools, pool => {
+            let mut query = QueryBuilder::new(WITHIN);
+            query.push(WAITING).push_bind(text(notifier));
+            match line {
+                Line::Order => drop(query.push(" AND replayed = FALSE")),
+                Line::Replayed => drop(query.push(" AND replayed = TRUE")),
+                Line::Key(key) => drop(query.push(" AND replayed = FALSE AND key = ").push_bind(text(key))),
+                Line::Except(keys) => {
+                    query.push(" AND replayed = FALSE");
+                    for key in keys {
+                        query.push(" AND COALESCE(key <> ").push_bind(text(key)).push(", TRUE)");
+                    }
+                }
+            }
+            query.push(" AND delivery.seq > ").push_bind(after);
+            query.push(" ORDER BY delivery.seq LIMIT ").push_bind(i64::from(window.rows));
+            query.push(
+                ") AS first) AS chosen JOIN event_body ON event_body.seq = chosen.seq WHERE before < ",
+            );
+            query.push_bind(stored(window.bytes.max(1))).push(" ORDER BY chosen.seq");
+            query.build_query_as().fetch_all(pool).await
+        });
         let rows = self.told("read what waits", rows)?;
         Ok(rows.into_iter().map(Pending::from).collect())
     }

@@ -89,3 +89,7 @@ pub(crate) async fn counts(store: &Store, notifier: &str) -> (u64, u64, u64) {
     let queue = queues.into_iter().find(|queue| queue.notifier == notifier).unwrap();
     (queue.pending, queue.pending_bytes, queue.dead)
 }
+
+pub(crate) fn ids(ids: &[&str]) -> Vec<String> {
+    ids.iter().map(|id| (*id).to_owned()).collect()
+}

@@ -33,10 +33,6 @@ fn all_of(notifier: &str) -> Selection {
     Selection::AllOf { notifier: notifier.to_owned() }
 }
 
-fn ids(ids: &[&str]) -> Vec<String> {
-    ids.iter().map(|id| (*id).to_owned()).collect()
-}
-
 on_both_databases! {
     async fn a_dead_letter_has_the_whole_event_and_the_reason(database: Database) {
         let store = database.open().await;

@@ -1,5 +1,7 @@
 //! What waits is read in pieces, and an event is found by its id.
 
+use outboard_store::outbox::Selection;
+
 use super::*;
 use crate::harness::{Database, on_both_databases};
 
@@ -22,6 +24,36 @@ on_both_databases! {
                 after = page.last().unwrap().seq;
             }
             assert_eq!(after, if rows > 0 { 20 } else { 0 });
+        }
+    }
+
+    async fn keys_are_read_by_themselves_or_left_out(database: Database) {
+        let store = database.open().await;
+        let keys = [Some("a"), Some("b"), None, Some("a"), Some("c"), Some("a"), None, Some("b")];
+        let events = (1..).zip(keys).map(|(n, key): (i64, Option<&str>)| {
+            NewEvent { key: key.map(str::to_owned), ..event(&n.to_string(), &["slack"]) }
+        });
+        accept(&store, events.collect(), WIDE).await;
+        settle(&store, "slack", 5, dead()).await;
+        let all = Selection::AllOf { notifier: "slack".to_owned() };
+        store.outbox().replay(&all, NOW).await.unwrap();
+        let (none, few, strange) = (Vec::new(), ids(&["a", "c"]), ids(&["'; --", "\0", "b"]));
+        for (line, after, window, expected) in [
+            (Line::Key("a"), 0, ALL, vec![1, 4, 6]),
+            (Line::Key("a"), 1, ALL, vec![4, 6]),
+            (Line::Key("a"), 1, Window { rows: 1, ..ALL }, vec![4]),
+            (Line::Key("a"), 0, Window { bytes: 20, ..ALL }, vec![1, 4]),
+            (Line::Key("c"), 0, ALL, vec![]),
+            (Line::Key("no"), 0, ALL, vec![]),
+            (Line::Except(&none), 3, ALL, vec![4, 6, 7, 8]),
+            (Line::Except(&few), 0, ALL, vec![2, 3, 7, 8]),
+            (Line::Except(&few), 2, Window { rows: 2, ..ALL }, vec![3, 7]),
+            (Line::Except(&strange), 0, ALL, vec![1, 3, 4, 6, 7]),
+            (Line::Replayed, 0, ALL, vec![5]),
+        ] {
+            let read = store.outbox().pending("slack", line, after, window).await.unwrap();
+            let seqs: Vec<i64> = read.iter().map(|pending| pending.seq).collect();
+            assert_eq!(seqs, expected, "{line:?} after {after} {window:?}");
         }
     }
 
