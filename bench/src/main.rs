@@ -2,10 +2,11 @@
 //! turns, medians with the lowest and highest round.
 //!
 //! Started by `cargo xtask bench`. `--quick` does fewer and shorter rounds, to see that it works; the words `http`,
-//! `calls`, `starts`, `idle`, `route` and `memory` measure only that. Neither writes results.
+//! `calls`, `starts`, `idle`, `route`, `memory` and `events` measure only that. Neither writes results.
 
 mod calls;
 mod client;
+mod events;
 mod figures;
 mod golang;
 mod http;
@@ -42,6 +43,7 @@ struct Effort {
     starts: usize,
     plugins: usize,
     body_bytes: u64,
+    events: usize,
 }
 
 const FULL: Effort = Effort {
@@ -52,6 +54,7 @@ const FULL: Effort = Effort {
     starts: 40,
     plugins: 1000,
     body_bytes: 1 << 30,
+    events: 1_000_000,
 };
 const QUICK: Effort = Effort {
     rounds: 2,
@@ -61,16 +64,18 @@ const QUICK: Effort = Effort {
     starts: 5,
     plugins: 50,
     body_bytes: 1 << 26,
+    events: 20_000,
 };
 
 /// What is measured: the word for it, and its heading in the results.
-const PARTS: [(&str, &str); 6] = [
+const PARTS: [(&str, &str); 7] = [
     ("http", "P1: HTTP through a plugin"),
     ("calls", "P2: a call from host to plugin (plain Unix socket)"),
     ("starts", "P3: from spawn to serving"),
     ("idle", "P4: many idle plugins"),
     ("route", "P5: the route of a request"),
     ("memory", "P8: large bodies"),
+    ("events", "P9: events while everything is killed"),
 ];
 
 fn main() -> Result<()> {
@@ -117,7 +122,8 @@ fn measure(
         "starts" => starts::measure(launcher, runtime, effort.starts),
         "idle" => idle::measure(launcher, runtime, effort.rounds.min(3), effort.plugins),
         "route" => route::measure(effort.rounds),
-        _ => memory::measure(effort.body_bytes),
+        "memory" => memory::measure(effort.body_bytes),
+        _ => events::measure(effort.events, effort.rounds, effort.seconds),
     }
 }
 

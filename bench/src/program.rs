@@ -95,6 +95,13 @@ impl Program {
         Ok(())
     }
 
+    /// With `-9`, and waits for its end.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
     fn has_ended(&mut self, patience: Duration) -> bool {
         let end = Instant::now() + patience;
         while matches!(self.child.try_wait(), Ok(None)) {

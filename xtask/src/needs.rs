@@ -106,7 +106,7 @@ fn find_client(name: &str) -> Option<PathBuf> {
     places.find(|place| place.is_file())
 }
 
-/// nginx, and wrk to put it and us under load. Installed where they are missing and we may.
+/// nginx, wrk to put it and us under load, and redis-server. Installed where they are missing and we may.
 pub(crate) fn bench() -> Result<()> {
     let missing: Vec<_> =
         BENCH.into_iter().filter(|(name, _)| find_client(name).is_none()).collect();
@@ -123,7 +123,8 @@ pub(crate) fn bench() -> Result<()> {
 }
 
 /// Peers of the measurements. A further one, glewlwyd, is only measured where it is installed.
-const BENCH: [(&str, &str); 2] = [("nginx", "nginx-light"), ("wrk", "wrk")];
+const BENCH: [(&str, &str); 3] =
+    [("nginx", "nginx-light"), ("wrk", "wrk"), ("redis-server", "redis-server")];
 
 /// Python 3.10 or newer, with venv and pip.
 pub(crate) fn python() -> Result<()> {

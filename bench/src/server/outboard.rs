@@ -58,7 +58,7 @@ fn install(plugin: &Path) -> Result<()> {
 }
 
 /// The copies of plugins are read-only, and nobody but root could remove what is in them.
-pub(super) struct Data(PathBuf);
+pub(crate) struct Data(pub(crate) PathBuf);
 
 impl Drop for Data {
     fn drop(&mut self) {
