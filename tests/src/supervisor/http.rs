@@ -20,7 +20,7 @@ pub struct Reply {
 
 impl Reply {
     /// Everything behind the head is the body: one request to a connection.
-    fn parse(bytes: &[u8]) -> Result<Self> {
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
         let end =
             end.with_context(|| format!("{:?} is no response", String::from_utf8_lossy(bytes)))?;
