@@ -2,3 +2,4 @@
 
 mod ancestry;
 pub mod control;
+mod events;

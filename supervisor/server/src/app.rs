@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::control::Control;
 use crate::dirs::Dirs;
 use crate::environment::Environment;
+use crate::events::{self, Events};
 use crate::gateway::access_log::AccessLog;
 use crate::gateway::bounds::Allowances;
 use crate::gateway::observe::Observer;
@@ -53,6 +54,7 @@ struct App {
     limits: Arc<ArcSwap<Limits>>,
     quotas: Arc<Quotas>,
     observer: Observer,
+    events: Events,
     /// The gateway's certificate and key, if it has any.
     tls: Option<Arc<Tls>>,
     plugins: Plugins,
@@ -63,6 +65,8 @@ struct Doors {
     gateway: Gateway,
     control: Control,
     metrics: Option<metrics::Server>,
+    /// Events are on their way.
+    working: events::Working,
 }
 
 /// How long the end, or the opening of another file, waits for the disk of the access log.
@@ -77,7 +81,7 @@ pub trait Ready: Send {
 pub async fn serve(start: Start, ready: Box<dyn Ready>) -> anyhow::Result<bool> {
     let mut signals = Signals::new()?;
     let (app, doors) = open(start).await?;
-    let Doors { gateway, control, metrics } = doors;
+    let Doors { gateway, control, metrics, working } = doors;
     let closing = CancellationToken::new();
     let drain = app.context.settings().policy.drain_timeout;
     let (cut_off, mut served) = oneshot::channel();
@@ -87,8 +91,10 @@ pub async fn serve(start: Start, ready: Box<dyn Ready>) -> anyhow::Result<bool> 
         // Whoever waits for it is told by the channel's end, too.
         let _ = cut_off.send(gateway.serve(routes, limits, closed, drain).await);
     });
-    let _control = task::spawn("control socket", control.serve(app.plugins.clone()));
+    let _control =
+        task::spawn("control socket", control.serve(app.plugins.clone(), app.events.clone()));
     let measured = Metrics::new(app.observer.clone(), app.quotas.clone());
+    let measured = measured.with_events(app.events.clone());
     let _metrics = metrics.map(|server| task::spawn("metrics", server.serve(measured)));
 
     let (started, start) = oneshot::channel();
@@ -105,7 +111,7 @@ pub async fn serve(start: Start, ready: Box<dyn Ready>) -> anyhow::Result<bool> 
     drop(first);
     closing.cancel();
     tokio::select! {
-        in_time = stop(&app, served, drain) => Ok(in_time),
+        in_time = stop(&app, working, served, drain) => Ok(in_time),
         () = signals.again() => {
             // The guards kill every plugin as soon as this process is gone.
             tracing::warn!("told to stop once more: not waiting any longer");
@@ -134,9 +140,12 @@ async fn open(start: Start) -> anyhow::Result<(Arc<App>, Doors)> {
     let external_url =
         config.external_url.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
     let current = instances::current(&config, &external_url, &store, &environment).await?;
-    let roster = Roster::default();
+    let is_shared = matches!(config.database, Database::Postgres(_));
+    let (roster, limits) = (Roster::default(), settings::events(&config));
+    let (events, working) = Events::open(store.clone(), is_shared, routes.clone(), roster, limits);
+    let for_plugins = environment.clone();
     let context =
-        Context::new(launcher, containment, dirs, environment.clone(), routes, roster, current);
+        Context::new(launcher, containment, dirs, for_plugins, routes, events.clone(), current);
     tracing::info!(%address, %containment, "supervisor listens");
     if let Some(metrics) = &metrics {
         tracing::info!(address = %metrics.address()?, "metrics are served");
@@ -146,6 +155,7 @@ async fn open(start: Start) -> anyhow::Result<(Arc<App>, Doors)> {
         limits: Arc::new(ArcSwap::from_pointee(settings::limits(&config))),
         quotas,
         observer,
+        events,
         tls,
         config: Mutex::new(config),
         external_url,
@@ -155,7 +165,7 @@ async fn open(start: Start) -> anyhow::Result<(Arc<App>, Doors)> {
         imports: Mutex::new(imports),
         store,
     });
-    Ok((app, Doors { gateway, control, metrics }))
+    Ok((app, Doors { gateway, control, metrics, working }))
 }
 
 /// Says so only if there can be no plugins at all.
@@ -175,7 +185,12 @@ async fn first_start(
 }
 
 /// From the outside in again. Each step is bounded by itself; false if requests had to be cut off.
-async fn stop(app: &App, served: oneshot::Receiver<usize>, drain: Duration) -> bool {
+async fn stop(
+    app: &App,
+    working: events::Working,
+    served: oneshot::Receiver<usize>,
+    drain: Duration,
+) -> bool {
     // The gateway cuts off what outlives the drain; the margin is for the cutting.
     let gateway = tokio::time::timeout(drain + Duration::from_secs(1), served).await;
     let cut_off = gateway.map_or(1, |cut_off| cut_off.unwrap_or(0));
@@ -184,6 +199,7 @@ async fn stop(app: &App, served: oneshot::Receiver<usize>, drain: Duration) -> b
     }
     tracing::info!("stopping: plugins");
     app.plugins.stop_all().await;
+    working.close().await;
     app.store.close().await;
     app.close_access_log();
     tracing::info!("stopped");

@@ -4,16 +4,19 @@
 //! `outboard-activation`, which can only name one that lives in that process.
 
 mod endpoints;
+mod events;
 mod host;
 mod log;
 mod room;
 
+pub use events::Emitter;
 pub use host::announce;
 pub use room::{Room, Site};
 
 use std::sync::Arc;
 
 use outboard_proto::host::v1::endpoints_server::EndpointsServer;
+use outboard_proto::host::v1::events_server::EventsServer;
 use outboard_proto::host::v1::host_server::HostServer;
 use outboard_proto::host::v1::log_server::LogServer;
 use outboard_proto::transport::Incoming;
@@ -35,6 +38,7 @@ async fn answer(room: Arc<Room>, incoming: Incoming) {
     let served = Server::builder()
         .add_service(HostServer::new(caller.clone()))
         .add_service(EndpointsServer::new(caller.clone()))
+        .add_service(EventsServer::new(caller.clone()))
         .add_service(LogServer::new(caller))
         .serve_with_incoming(incoming)
         .await;

@@ -4,11 +4,13 @@
 
 mod client;
 mod config;
+mod event;
 pub mod load;
 mod output;
 mod plugin;
 mod serve;
 mod settings;
+mod whom;
 
 use std::io;
 use std::process::ExitCode;
@@ -47,6 +49,8 @@ pub enum Tool {
     Config(config::Command),
     /// Ask or tell a running supervisor about its plugins
     Plugin(plugin::Plugin),
+    /// Ask a running supervisor what became of events, and deal with those that were given up
+    Event(event::Event),
 }
 
 /// Runs a command to its end. Must be called before there are threads.
@@ -57,6 +61,7 @@ pub fn run(cli: Cli, environment: Environment) -> ExitCode {
             command.run(&environment).map(|()| ExitCode::SUCCESS)
         }
         Command::Tool(Tool::Plugin(plugin)) => plugin.run(&environment).map(|()| ExitCode::SUCCESS),
+        Command::Tool(Tool::Event(event)) => event.run(&environment).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| fail(&error))
 }

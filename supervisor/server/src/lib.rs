@@ -6,6 +6,7 @@ pub mod callback;
 pub mod cli;
 pub mod dirs;
 pub mod environment;
+pub mod events;
 pub mod gateway;
 pub mod metrics;
 pub mod plugin;

@@ -3,6 +3,7 @@
 //! It has a socket and a few connections of its own on the managing side, so that it answers while the gateway
 //! is busy. Nothing is counted here; a scrape adds up what the gateway's workers have counted.
 
+mod events;
 mod page;
 mod text;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use http::header::{ALLOW, CONTENT_TYPE};
+use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -24,6 +26,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 
+use crate::events::Events;
 use crate::gateway;
 use crate::gateway::observe::Observer;
 use crate::gateway::quota::Quotas;
@@ -36,10 +39,11 @@ const LONGEST: Duration = Duration::from_secs(10);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// All that can be measured.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Metrics {
     observer: Observer,
     quotas: Arc<Quotas>,
+    events: Option<Events>,
 }
 
 /// A bound socket on which metrics are not served yet.
@@ -50,20 +54,30 @@ pub struct Server {
 
 impl Metrics {
     pub fn new(observer: Observer, quotas: Arc<Quotas>) -> Self {
-        Self { observer, quotas }
+        Self { observer, quotas, events: None }
+    }
+
+    /// The same, and what becomes of events.
+    #[must_use]
+    pub fn with_events(self, events: Events) -> Self {
+        Self { events: Some(events), ..self }
     }
 
     /// The page as it is now.
-    pub fn page(&self) -> String {
-        page::page(&self.observer, &self.quotas)
+    pub async fn page(&self) -> String {
+        let mut text = page::page(&self.observer, &self.quotas);
+        if let Some(events) = &self.events {
+            events::write(&mut text, events).await;
+        }
+        text.finish()
     }
 
-    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer(&self, request: &Parts) -> Response<Full<Bytes>> {
         let mut response = Response::new(Full::default());
-        if request.uri().path() != "/metrics" {
+        if request.uri.path() != "/metrics" {
             *response.status_mut() = StatusCode::NOT_FOUND;
-        } else if request.method() == Method::GET {
-            *response.body_mut() = self.page().into();
+        } else if request.method == Method::GET {
+            *response.body_mut() = self.page().await.into();
             let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
             response.headers_mut().insert(CONTENT_TYPE, kind);
         } else {
@@ -111,7 +125,10 @@ impl Server {
 }
 
 async fn connection(stream: TcpStream, metrics: &Metrics) {
-    let answer = async |request: Request<Incoming>| Ok::<_, Infallible>(metrics.answer(&request));
+    let answer = async |request: Request<Incoming>| {
+        let (head, _) = request.into_parts();
+        Ok::<_, Infallible>(metrics.answer(&head).await)
+    };
     let service = service_fn(answer);
     let served =
         http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), service);

@@ -14,13 +14,15 @@ use std::time::Duration;
 
 use futures_util::{Stream, StreamExt as _, stream};
 use outboard_proto::admin::v1 as admin;
-use outboard_proto::admin::v1::plugins_server;
+use outboard_proto::admin::v1::{events_server, plugins_server};
 use tokio::net::{UnixListener, UnixStream};
 use tokio_stream::wrappers::BroadcastStream;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status};
 
 use super::ancestry::descends;
+use super::events::EventService;
+use crate::events::Events;
 use crate::plugin::{ControlError, LogEntry, Plugins};
 
 /// Between tries to accept that fail.
@@ -51,10 +53,11 @@ impl Control {
     }
 
     /// Answers operators until dropped.
-    pub async fn serve(self, plugins: Plugins) {
+    pub async fn serve(self, plugins: Plugins, events: Events) {
         let service = plugins_server::PluginsServer::new(Service { plugins: plugins.clone() });
         let served = Server::builder()
             .add_service(service)
+            .add_service(events_server::EventsServer::new(EventService { events }))
             .serve_with_incoming(self.incoming(plugins))
             .await;
         if let Err(error) = served {

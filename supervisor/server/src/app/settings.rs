@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use outboard_core::config::Config;
 use outboard_core::lifecycle::Policy;
+use outboard_store::outbox::Bounds;
 
 use crate::callback::Site;
+use crate::events;
 use crate::gateway::{self, Tls, TlsError};
 use crate::plugin::Settings;
 
@@ -45,6 +47,23 @@ pub(super) fn site(config: &Config, external_url: &str) -> Site {
         prefix: config.gateway.prefix.clone(),
         external_url: external_url.to_owned(),
         log_rate: config.log.plugin_rate,
+    }
+}
+
+pub(super) fn events(config: &Config) -> events::Settings {
+    let events = &config.events;
+    events::Settings {
+        max_event: bytes(events.max_event.as_u64()),
+        bounds: Bounds {
+            max_bytes: events.max_bytes.as_u64(),
+            pending: events.pending.into(),
+            pending_bytes: events.pending_bytes.as_u64(),
+        },
+        max_age: events.max_age,
+        attempts: events.attempts,
+        timeout: events.timeout,
+        concurrency: count(events.concurrency),
+        retention: events.retention,
     }
 }
 

@@ -13,6 +13,7 @@ use outboard_proto::transport::Broker;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Status};
 
+use super::events::Emitter;
 use crate::plugin::PluginLog;
 use crate::plugin::snapshot::{Activation, Routes};
 
@@ -48,6 +49,7 @@ pub struct Room {
     pub(super) site: Arc<Site>,
     pub(super) log: Arc<PluginLog>,
     routes: Arc<Routes>,
+    pub(super) emitter: Emitter,
     broker: OnceLock<Broker>,
     /// How often the host's services were announced over the broker; each has a socket of its own.
     announced: AtomicU32,
@@ -84,6 +86,7 @@ impl Room {
         site: Arc<Site>,
         log: Arc<PluginLog>,
         routes: Arc<Routes>,
+        emitter: Emitter,
     ) -> Arc<Self> {
         Arc::new(Self {
             plugin,
@@ -92,6 +95,7 @@ impl Room {
             site,
             log,
             routes,
+            emitter,
             broker: OnceLock::new(),
             announced: AtomicU32::new(0),
             closing: CancellationToken::new(),

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use hyper_util::rt::TokioIo;
+use outboard_proto::admin::v1::events_client::EventsClient;
 use outboard_proto::admin::v1::plugins_client::PluginsClient;
 use tokio::net::UnixStream;
 use tonic::transport::{Channel, Endpoint};
@@ -40,8 +41,20 @@ impl From<Status> for ClientError {
 /// A plugin may have a hundred thousand endpoints, and every answer about it names them all.
 const MAX_ANSWER_BYTES: usize = 256 << 20;
 
-/// Connects once. A supervisor that is restarted meanwhile is another one, and is not asked.
+/// Connects, to ask about plugins.
 pub(super) async fn connect(path: &Path) -> Result<PluginsClient<Channel>, ClientError> {
+    let channel = channel(path).await?;
+    Ok(PluginsClient::new(channel).max_decoding_message_size(MAX_ANSWER_BYTES))
+}
+
+/// Connects, to ask about events.
+pub(super) async fn connect_events(path: &Path) -> Result<EventsClient<Channel>, ClientError> {
+    let channel = channel(path).await?;
+    Ok(EventsClient::new(channel).max_decoding_message_size(MAX_ANSWER_BYTES))
+}
+
+/// Connects once. A supervisor that is restarted meanwhile is another one, and is not asked.
+async fn channel(path: &Path) -> Result<Channel, ClientError> {
     let stream = UnixStream::connect(path).await.map_err(|error| unreachable(path, &error))?;
     let mut stream = Some(stream);
     let connector = tower::service_fn(move |_| {
@@ -51,9 +64,7 @@ pub(super) async fn connect(path: &Path) -> Result<PluginsClient<Channel>, Clien
     // The address is never looked up; HTTP/2 only needs a name.
     let endpoint = Endpoint::from_static("http://localhost");
     let channel = endpoint.connect_with_connector(connector).await;
-    channel
-        .map(|channel| PluginsClient::new(channel).max_decoding_message_size(MAX_ANSWER_BYTES))
-        .map_err(|error| ClientError::Connect(path.to_owned(), error.to_string()))
+    channel.map_err(|error| ClientError::Connect(path.to_owned(), error.to_string()))
 }
 
 fn unreachable(path: &Path, error: &io::Error) -> ClientError {

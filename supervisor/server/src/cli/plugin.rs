@@ -5,27 +5,19 @@ mod logs;
 mod one;
 mod view;
 
-use std::path::PathBuf;
-
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use outboard_proto::admin::v1::plugins_client::PluginsClient;
 use tonic::transport::Channel;
 
 use super::client;
-use super::load::{self, Sources};
-use super::settings::Settings;
-use crate::dirs;
+use super::whom::Whom;
 use crate::environment::Environment;
 
 #[derive(Args, Debug)]
 pub struct Plugin {
-    /// The supervisor's configuration file, if it has one; `OUTBOARD_CONFIG` names it, too
-    #[arg(long, global = true, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// The supervisor's runtime directory, if it is not that of the configuration
-    #[arg(long, global = true, value_name = "PATH")]
-    runtime_dir: Option<PathBuf>,
+    #[command(flatten)]
+    whom: Whom,
     #[command(subcommand)]
     command: Command,
 }
@@ -46,20 +38,12 @@ enum Command {
 
 impl Plugin {
     pub(super) fn run(self, environment: &Environment) -> Result<()> {
-        let socket = self.socket(environment)?;
+        let socket = self.whom.socket(environment)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let client = client::connect(&socket).await?;
             self.command.run(client).await
         })
-    }
-
-    fn socket(&self, environment: &Environment) -> Result<PathBuf> {
-        let runtime_dir =
-            self.runtime_dir.as_ref().map(|path| ("runtime_dir", path.display().to_string()));
-        let settings = Settings(runtime_dir.into_iter().collect());
-        let sources = Sources { config: self.config.clone(), settings };
-        Ok(dirs::control_socket(&load::load_runtime_dir(&sources, environment)?))
     }
 }
 

@@ -25,7 +25,7 @@ impl Instance {
     }
 }
 
-pub(super) fn page(observer: &Observer, quotas: &Quotas) -> String {
+pub(super) fn page(observer: &Observer, quotas: &Quotas) -> Text {
     let instances: Vec<_> = observer
         .all_series()
         .into_iter()
@@ -38,7 +38,7 @@ pub(super) fn page(observer: &Observer, quotas: &Quotas) -> String {
     now(&mut text, &instances, quotas);
     refusals(&mut text, &instances, observer);
     gateway(&mut text, observer);
-    text.finish()
+    text
 }
 
 fn requests(text: &mut Text, instances: &[Instance]) {
@@ -185,7 +185,7 @@ mod tests {
         observer.unrouted(Reason::Malformed);
         let _connection = observer.connection();
 
-        let page = page(&observer, &quotas);
+        let page = page(&observer, &quotas).finish();
         check(
             &page,
             &[
@@ -212,8 +212,8 @@ mod tests {
     fn an_instance_that_is_gone_is_no_longer_on_the_page() {
         let (observer, quotas) = (Observer::default(), Quotas::default());
         let series = observer.series("mock", "one");
-        assert!(page(&observer, &quotas).contains("instance=\"one\""));
+        assert!(page(&observer, &quotas).finish().contains("instance=\"one\""));
         drop(series);
-        assert!(!page(&observer, &quotas).contains("instance="));
+        assert!(!page(&observer, &quotas).finish().contains("instance="));
     }
 }

@@ -17,6 +17,7 @@ use super::unit::Unit;
 use crate::callback::Site;
 use crate::dirs::Dirs;
 use crate::environment::Environment;
+use crate::events::Events;
 
 /// Plugins that start at the same time, for each core.
 const STARTS_PER_CORE: usize = 2;
@@ -30,6 +31,7 @@ pub struct Context {
     pub routes: Arc<Routes>,
     /// Which instances are told of events, and which are asked who somebody is.
     pub roster: Roster,
+    pub events: Events,
     /// How many starts may be under way at once: more would only slow each other down.
     pub(super) starts: Arc<Semaphore>,
     current: ArcSwap<Current>,
@@ -65,7 +67,7 @@ impl Context {
         dirs: Dirs,
         environment: Environment,
         routes: Arc<Routes>,
-        roster: Roster,
+        events: Events,
         current: Current,
     ) -> Arc<Self> {
         let current = ArcSwap::from_pointee(current);
@@ -76,7 +78,8 @@ impl Context {
             dirs,
             environment,
             routes,
-            roster,
+            roster: events.roster().clone(),
+            events,
             starts: Arc::new(Semaphore::new(STARTS_PER_CORE * cores)),
             current,
             names: Mutex::default(),

@@ -27,7 +27,7 @@ use super::output::LogOutput;
 use super::reach::{Capabilities, Reach};
 use super::snapshot::Activation;
 use super::unit::Installed;
-use crate::callback::{self, Room};
+use crate::callback::{self, Emitter, Room};
 use crate::dirs::GenerationDir;
 use crate::{task, version};
 use promises::Promises;
@@ -141,7 +141,10 @@ impl Generation {
         }
         let (site, routes) = (context.site(), context.routes.clone());
         let tree = process.tree();
-        let room = Room::new(name.to_owned(), number, tree.clone(), site, log.clone(), routes);
+        let emitter =
+            Emitter { events: context.events.clone(), granted: installed.grants.emit.clone() };
+        let (plugin, log) = (name.to_owned(), log.clone());
+        let room = Room::new(plugin, number, tree.clone(), site, log, routes, emitter);
         room.set_broker(process.broker().clone());
         // Bound before the process, served after: only now is it known whom to let in.
         let check = PeerCheck::new(move |socket| {

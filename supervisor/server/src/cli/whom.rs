@@ -1,0 +1,32 @@
+//! Which supervisor a command is for.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+
+use super::load::{self, Sources};
+use super::settings::Settings;
+use crate::dirs;
+use crate::environment::Environment;
+
+#[derive(Args, Debug)]
+pub(super) struct Whom {
+    /// The supervisor's configuration file, if it has one; `OUTBOARD_CONFIG` names it, too
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The supervisor's runtime directory, if it is not that of the configuration
+    #[arg(long, global = true, value_name = "PATH")]
+    runtime_dir: Option<PathBuf>,
+}
+
+impl Whom {
+    /// Where it listens to operators.
+    pub(super) fn socket(&self, environment: &Environment) -> Result<PathBuf> {
+        let runtime_dir =
+            self.runtime_dir.as_ref().map(|path| ("runtime_dir", path.display().to_string()));
+        let settings = Settings(runtime_dir.into_iter().collect());
+        let sources = Sources { config: self.config.clone(), settings };
+        Ok(dirs::control_socket(&load::load_runtime_dir(&sources, environment)?))
+    }
+}
