@@ -52,7 +52,7 @@ impl Notifier for Webhook {
         instance: Arc<Instance>,
         delivery: Delivery,
     ) -> Result<(), NotifyError> {
-        let body = Bytes::from(delivery.event.to_cloud_event().to_string());
+        let body = Bytes::from(delivery.event.to_cloud_event_text());
         let headers = instance.headers(&delivery.id, SystemTime::now(), &body)?;
         let answer = instance.client.post(&instance.target, headers, body).await?;
         answer.judge(is_final)

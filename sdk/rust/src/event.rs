@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use outboard_proto::event::v1;
 use serde::Serialize;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -91,7 +92,29 @@ impl Event {
 
     /// The event as `CloudEvents` 1.0 writes it in JSON. Data that are neither JSON nor text become
     /// `data_base64`.
+    ///
+    /// A number in the data that is larger than a `Value` holds loses its last digits;
+    /// [`to_cloud_event_text`](Self::to_cloud_event_text) keeps them.
     pub fn to_cloud_event(&self) -> Value {
+        let mut object = self.cloud_attributes();
+        if let Some((name, data)) = self.cloud_data() {
+            object.insert(name.to_owned(), data);
+        }
+        Value::Object(object)
+    }
+
+    /// The same as a text, with JSON data byte for byte as they came.
+    pub fn to_cloud_event_text(&self) -> String {
+        let is_json = self.is_json() && serde_json::from_slice::<IgnoredAny>(&self.data).is_ok();
+        let data = str::from_utf8(&self.data).ok().filter(|_| is_json);
+        let Some(data) = data else { return self.to_cloud_event().to_string() };
+        let mut text = Value::Object(self.cloud_attributes()).to_string();
+        // It is an object with at least its version in it.
+        text.pop();
+        text + ",\"data\":" + data + "}"
+    }
+
+    fn cloud_attributes(&self) -> Map<String, Value> {
         let mut object = Map::new();
         object.insert("specversion".to_owned(), "1.0".into());
         let texts = [
@@ -107,10 +130,7 @@ impl Event {
         for (name, text) in texts.into_iter().chain(extensions).filter(|(_, it)| !it.is_empty()) {
             object.insert(name.to_owned(), text.into());
         }
-        if let Some((name, data)) = self.cloud_data() {
-            object.insert(name.to_owned(), data);
-        }
-        Value::Object(object)
+        object
     }
 
     fn cloud_data(&self) -> Option<(&'static str, Value)> {
@@ -213,6 +233,19 @@ mod tests {
             assert_eq!(with(media_type, data).cloud_data(), Some(expected), "{media_type}");
         }
         assert_eq!(with("text/plain", b"").cloud_data(), None);
+    }
+
+    #[test]
+    fn as_a_text_json_data_stay_as_they_came_and_others_are_as_in_a_value() {
+        let long = b"{ \"n\": 123456789012345678901234567890, \"n\": 1.10 }";
+        let text = with("application/json", long).to_cloud_event_text();
+        let data = str::from_utf8(long).unwrap();
+        assert!(text.ends_with(&format!(",\"data\":{data}}}")), "{text}");
+        assert!(serde_json::from_str::<Value>(&text).is_ok(), "{text}");
+        for event in [with("", b"[1]"), with("text/plain", b"x"), with("", b"{"), with("", b"")] {
+            let text: Value = serde_json::from_str(&event.to_cloud_event_text()).unwrap();
+            assert_eq!(text, event.to_cloud_event());
+        }
     }
 
     #[test]
