@@ -16,6 +16,14 @@ use crate::url::DatabaseUrl;
 
 const CONNECTIONS: u32 = 4;
 const OWNER_ONLY: u32 = 0o600;
+/// Of each connection, in KiB, below zero as SQLite wants it. Ids of events may be random, and so
+/// are the pages of their index that are written to.
+const CACHE: &str = "-16384";
+/// Pages in the log (32 MiB) before they are copied into the file: a page that changes again and
+/// again is copied once.
+const CHECKPOINT: &str = "8000";
+/// Rows that a connection reads ahead of who wants them.
+const ROWS_AHEAD: usize = 256;
 
 pub(crate) async fn open(
     url: &DatabaseUrl,
@@ -56,6 +64,9 @@ fn connect_options(path: &Path, options: &Options) -> SqliteConnectOptions {
         // NORMAL may lose the last commits in a power cut.
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
+        .pragma("cache_size", CACHE)
+        .pragma("wal_autocheckpoint", CHECKPOINT)
+        .row_buffer_size(ROWS_AHEAD)
         .busy_timeout(options.wait)
 }
 
