@@ -12,6 +12,7 @@ mod keys;
 mod layers;
 mod network;
 pub mod parameters;
+mod proctor;
 mod reference;
 mod secret;
 mod service;
@@ -34,6 +35,7 @@ use layers::Layers;
 
 pub use keys::{ENTRIES, SETTINGS};
 pub use network::Network;
+pub use proctor::{ProctorRole, is_proctors};
 pub use reference::{manifest_reference, reference};
 pub use secret::Secret;
 pub use service::{Service, ServiceListen, ServiceTls};
@@ -46,7 +48,7 @@ pub const FILE_NAME: &str = "outboard.toml";
 pub struct RawConfig {
     /// Path and text of `outboard.toml`, if there is one.
     pub file: Option<(PathBuf, String)>,
-    /// The environment's variables that begin with `OUTBOARD_`.
+    /// The environment's variables that begin with `OUTBOARD_`, and those of Proctor's: see [`is_proctors`].
     pub variables: BTreeMap<String, String>,
     /// Flags, by the path of their key.
     pub flags: BTreeMap<&'static str, String>,
@@ -80,7 +82,7 @@ pub struct Config {
     pub supervision: Supervision,
     pub log: Log,
     pub secrets: BTreeMap<String, SecretSource>,
-    /// In the order of the file, each name once.
+    /// In the order of the file and then of Proctor's variables, each name once.
     pub plugin_entries: Vec<PluginEntry>,
     /// In the order of the file, each name once.
     pub instances: Vec<InstanceEntry>,
@@ -239,8 +241,10 @@ pub struct PluginEntry {
     pub env: BTreeMap<String, String>,
     pub grants: Grants,
     pub limits: PluginLimits,
-    /// Its line in the file.
-    pub line: usize,
+    /// What Proctor's variables say that it is for. Empty: they don't name it.
+    pub proctor: Vec<ProctorRole>,
+    /// Where its path is written, else where it begins.
+    pub place: Place,
 }
 
 /// What holds for one plugin's requests instead of what the gateway's settings say.
@@ -396,6 +400,13 @@ fn read(layers: &mut Layers<'_>, surroundings: &Surroundings) -> Config {
     let runtime_dir =
         layers.read_path(&keys::RUNTIME_DIR).unwrap_or_else(|| surroundings.runtime_dir.clone());
     let secrets = entries::secrets(layers);
+    let mut plugin_entries = entries::plugins(layers);
+    proctor::plugins(layers, &mut plugin_entries);
+    let instances = entries::instances(layers, &secrets);
+    let mut auth = auth(layers);
+    if !layers.is_written(&keys::AUTH_INSTANCES.about) {
+        auth.instances = proctor::instances(&plugin_entries, &instances);
+    }
     let config = Config {
         plugins: plugins.unwrap_or_else(|| layers.absolute(Path::new("plugins"), true)),
         external_url: layers.read_optional(&keys::EXTERNAL_URL),
@@ -405,11 +416,11 @@ fn read(layers: &mut Layers<'_>, surroundings: &Surroundings) -> Config {
         database: database::read(layers, &data_dir),
         events: events(layers),
         service: service::read(layers, &runtime_dir),
-        auth: auth(layers),
+        auth,
         supervision: supervision(layers),
         log: log(layers),
-        plugin_entries: entries::plugins(layers),
-        instances: entries::instances(layers, &secrets),
+        plugin_entries,
+        instances,
         settings: std::mem::take(&mut layers.settings),
         data_dir,
         runtime_dir,

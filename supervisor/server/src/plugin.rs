@@ -31,6 +31,8 @@ use outboard_core::lifecycle::Event;
 use outboard_proto::admin::v1 as admin;
 use tokio::sync::broadcast;
 
+pub(crate) use discover::{is_meant, root as plugin_root};
+
 pub use context::{Context, Current, Settings};
 pub use instance::InstanceSpec;
 pub use log::{LogEntry, PluginLog};

@@ -57,11 +57,15 @@ fn secret(name: &str, value: &Spanned<DeValue<'_>>) -> Result<SecretSource, Stri
 
 pub(super) fn plugins(layers: &mut Layers<'_>) -> Vec<PluginEntry> {
     let mut plugins: Vec<PluginEntry> = Vec::new();
+    let mut lines = Vec::new();
     for table in entries(layers, "plugin") {
         let Some(plugin) = plugin(layers, &table) else { continue };
-        match plugins.iter().find(|other| other.name == plugin.name) {
-            Some(other) => twice(&table, &plugin.name, other.line, &mut layers.mistakes),
-            None => plugins.push(plugin),
+        match plugins.iter().position(|other| other.name == plugin.name) {
+            Some(at) => twice(&table, &plugin.name, lines[at], &mut layers.mistakes),
+            None => {
+                plugins.push(plugin);
+                lines.push(table.line());
+            }
         }
     }
     plugins
@@ -81,10 +85,26 @@ fn plugin(layers: &mut Layers<'_>, table: &Table<'_>) -> Option<PluginEntry> {
             emit: table.read(&keys::PLUGIN_EMIT, mistakes).unwrap_or_default(),
         },
         limits: limits(table, mistakes),
-        line: table.line(),
+        proctor: Vec::new(),
+        place: table.place(),
         // Last, so that a missing name hides no other mistake.
         name: table.require(&keys::PLUGIN_NAME, mistakes)?,
     })
+}
+
+/// A plugin of which nothing is said but its name.
+pub(super) fn entry(name: PluginName, place: Place) -> PluginEntry {
+    PluginEntry {
+        name,
+        path: None,
+        is_enabled: true,
+        user: None,
+        env: BTreeMap::new(),
+        grants: Grants::default(),
+        limits: PluginLimits::default(),
+        proctor: Vec::new(),
+        place,
+    }
 }
 
 fn limits(table: &Table<'_>, mistakes: &mut Mistakes) -> PluginLimits {

@@ -1,12 +1,14 @@
-//! The three layers of a setting: a flag goes before a variable, a variable before the file.
+//! The layers of a setting: a flag goes before a variable, our own variable before one of Proctor's, and that
+//! before the file.
 //!
 //! Whatever is written in any layer must be right, also where another layer goes before it: what is
 //! wrong and unused today is used tomorrow.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::keys::SETTINGS;
-use super::{RawConfig, Setting};
+use super::{RawConfig, Setting, proctor};
 use crate::written::{About, Key, Mistakes, Place, Table, closest, shown};
 
 /// Variables of these names are no settings, but may be set for other reasons.
@@ -109,6 +111,11 @@ impl<'a> Layers<'a> {
         self.raw.base(is_in_file).join(path).components().collect()
     }
 
+    /// All variables that were read.
+    pub(super) fn variables(&self) -> &'a BTreeMap<String, String> {
+        &self.raw.variables
+    }
+
     fn written(&self, about: &About) -> Vec<Written> {
         let flag = self.raw.flags.get(about.path).map(|text| Written {
             place: Place::Flag(format!("--{}", about.flag())),
@@ -120,9 +127,15 @@ impl<'a> Layers<'a> {
             items: Ok(about.items(text)),
             is_in_file: false,
         });
+        let proctor = proctor::values(about.path, &self.raw.variables).into_iter();
+        let proctor = proctor.map(|proctor::Value { variable, items }| Written {
+            place: Place::Variable(variable.to_owned()),
+            items,
+            is_in_file: false,
+        });
         let file = self.file.and_then(|table| table.texts(about));
         let file = file.map(|(place, items)| Written { place, items, is_in_file: true });
-        [flag, variable, file].into_iter().flatten().collect()
+        flag.into_iter().chain(variable).chain(proctor).chain(file).collect()
     }
 
     fn problem(&self, about: &About, problem: &str, place: &Place, is_in_file: bool) -> String {
@@ -148,7 +161,8 @@ impl<'a> Layers<'a> {
     /// names that the configuration itself reads as secrets.
     pub(super) fn refuse_unknown_variables(&mut self, used: &[&str]) {
         let known: Vec<String> = SETTINGS.iter().map(|about| about.variable()).collect();
-        for (name, value) in &self.raw.variables {
+        let variables = self.raw.variables.iter().filter(|(name, _)| name.starts_with("OUTBOARD_"));
+        for (name, value) in variables {
             let is_known = known.contains(name)
                 || OTHER_VARIABLES.contains(&name.as_str())
                 || used.contains(&name.as_str())

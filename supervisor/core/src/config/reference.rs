@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::keys::{ENTRIES, SETTINGS};
+use super::proctor;
 use crate::manifest;
 use crate::written::{About, Kind};
 
@@ -18,6 +19,7 @@ pub fn reference() -> String {
     );
     write_keys(&mut page, SETTINGS, true);
     write_keys(&mut page, ENTRIES, false);
+    page.push_str(proctor::REFERENCE);
     page
 }
 

@@ -28,6 +28,11 @@ impl Types {
             .map(Self)
     }
 
+    /// Every type.
+    pub fn all() -> Self {
+        Self(vec![Pattern::Beginning(String::new())])
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -131,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_star_is_everything_and_nothing_is_nothing() {
-        assert!(types(&["*"]).matches("anything"));
+        assert!(types(&["*"]).matches("anything") && types(&["*"]) == Types::all());
         assert!(!Types::default().matches("anything") && Types::default().is_empty());
     }
 

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Subcommand;
-use outboard_core::config::{self, Config, Database, Setting};
+use outboard_core::config::{self, Config, Database, PluginEntry, Setting};
 use outboard_core::manifest::{self, Manifest};
 use outboard_core::written::Mistakes;
 
 use super::load::{Sources, load_config};
 use super::output;
 use crate::environment::Environment;
+use crate::plugin::{is_meant, plugin_root};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -40,6 +41,7 @@ fn check(sources: &Sources, environment: &Environment) -> Result<()> {
     let config = load_config(sources, environment)?;
     let manifests = manifests(&config);
     check_manifests(&manifests)?;
+    check_named(&config)?;
     write_settings(&config)?;
     output::line(&format!(
         "\nno mistakes: {} settings, {} [[plugin]], {} [[instance]], {} secrets, {} manifests",
@@ -55,12 +57,37 @@ fn check(sources: &Sources, environment: &Environment) -> Result<()> {
 /// The manifests that are there. That the directory is missing is said by the start.
 fn manifests(config: &Config) -> Vec<PathBuf> {
     let entries = fs::read_dir(&config.plugins).into_iter().flatten().flatten();
-    let elsewhere = config.plugin_entries.iter().filter_map(|entry| entry.path.clone());
-    let plugins = entries.map(|entry| entry.path()).chain(elsewhere);
-    let mut manifests: Vec<_> =
-        plugins.map(|path| path.join(manifest::FILE_NAME)).filter(|path| path.is_file()).collect();
+    let elsewhere = config.plugin_entries.iter().filter_map(manifest_of);
+    let plugins = entries.map(|entry| entry.path().join(manifest::FILE_NAME)).chain(elsewhere);
+    let mut manifests: Vec<_> = plugins.filter(|path| path.is_file()).collect();
     manifests.sort();
+    manifests.dedup();
     manifests
+}
+
+/// The manifest of a plugin that is named with its path.
+fn manifest_of(entry: &PluginEntry) -> Option<PathBuf> {
+    Some(plugin_root(entry.path.as_deref()?).join(manifest::FILE_NAME))
+}
+
+/// Whether what is named with a path is there, and what it is taken for.
+fn check_named(config: &Config) -> Result<()> {
+    let mut mistakes = Mistakes::default();
+    for entry in &config.plugin_entries {
+        let path = entry.path.as_deref().filter(|path| !path.exists());
+        if let Some(path) = path {
+            mistakes.add(
+                entry.place.clone(),
+                format!("{} is not there; correct the path", path.display()),
+            );
+        }
+        let text = manifest_of(entry).and_then(|path| fs::read_to_string(path).ok());
+        let manifest = text.and_then(|text| Manifest::parse("", &text).ok());
+        if let Some(Err(problem)) = manifest.map(|manifest| is_meant(&manifest, entry)) {
+            mistakes.add(entry.place.clone(), problem);
+        }
+    }
+    Ok(mistakes.or(Some(()))?)
 }
 
 fn check_manifests(paths: &[PathBuf]) -> Result<()> {
@@ -119,6 +146,32 @@ mod tests {
         fs::write(&file, "").unwrap();
         let sources = Sources { config: Some(file), settings: Settings::default() };
         check_manifests(&manifests(&load_config(&sources, &Environment::default())?))
+    }
+
+    #[test]
+    fn what_proctors_variables_name_is_checked() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(manifest::FILE_NAME), "name = \"slack\"\nnotify.types = [\"*\"]")
+            .unwrap();
+        let file = dir.path().join(config::FILE_NAME);
+        fs::write(&file, "").unwrap();
+        let named = |variables: [(&str, &str); 2]| {
+            let sources = Sources { config: Some(file.clone()), settings: Settings::default() };
+            let variables = variables.map(|(name, value)| (name.into(), value.into()));
+            check_named(&load_config(&sources, &Environment::new(variables))?)
+        };
+        let path = dir.path().to_str().unwrap();
+        let notification =
+            ["PROCTOR_NOTIFICATION_PLUGIN_BINARY", "PROCTOR_NOTIFICATION_PLUGIN_EXPORTED"];
+        named([(notification[0], path), (notification[1], "slack")]).unwrap();
+        let error =
+            named([(notification[0], path), (notification[1], "mail")]).unwrap_err().to_string();
+        assert!(error.starts_with(notification[1]) && error.contains("\"slack\""), "{error}");
+        let error = named([(notification[0], "/nowhere"), (notification[1], "slack")]).unwrap_err();
+        assert!(error.to_string().contains("/nowhere is not there"), "{error}");
+        let auth = ["PROCTOR_AUTH_PLUGIN_BINARY", "PROCTOR_AUTH_PLUGIN_EXPORTED"];
+        let error = named([(auth[0], path), (auth[1], "slack")]).unwrap_err().to_string();
+        assert!(error.contains("authenticate = true"), "{error}");
     }
 
     #[test]

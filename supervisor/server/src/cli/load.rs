@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use nix::unistd::{Uid, User, geteuid};
-use outboard_core::config::{Config, Database, FILE_NAME, RawConfig, Surroundings};
+use outboard_core::config::{Config, Database, FILE_NAME, RawConfig, Surroundings, is_proctors};
 use outboard_core::written::{Mistake, Mistakes, Place};
 use outboard_store::DatabaseUrl;
 
@@ -62,8 +62,12 @@ fn raw(sources: &Sources, environment: &Environment) -> Result<RawConfig, Mistak
         .ok()
         .flatten();
     let mut variables = BTreeMap::new();
-    for (name, value) in environment.beginning_with("OUTBOARD_") {
+    let own = environment.beginning_with("OUTBOARD_");
+    for (name, value) in own.chain(environment.beginning_with("PROCTOR_")) {
         let name = name.to_string_lossy().into_owned();
+        if name.starts_with("PROCTOR_") && !is_proctors(&name) {
+            continue;
+        }
         match value.to_str() {
             Some(value) => drop(variables.insert(name, value.to_owned())),
             None => mistakes.add(Place::Variable(name), "not UTF-8; set it to plain text"),
@@ -186,6 +190,27 @@ mod tests {
         let error = load_config(&sources(&file), &environment(&[])).unwrap_err().to_string();
         assert!(error.contains("outboard.toml:3: ") && error.contains("sslmod"), "{error}");
         assert!(!error.contains("s3cret"), "{error}");
+    }
+
+    #[test]
+    fn proctors_variables_are_read_and_its_other_ones_are_not_ours() {
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join(FILE_NAME);
+        fs::write(&file, "").unwrap();
+        let variable =
+            |name: &str, value: &[u8]| (name.into(), OsStr::from_bytes(value).to_owned());
+        let environment = Environment::new([
+            variable("PROCTOR_NOTIFICATION_PLUGIN_BINARY", b"/opt/slack"),
+            variable("PROCTOR_NOTIFICATION_PLUGIN_EXPORTED", b"slack"),
+            variable("PROCTOR_REDIS_ADDRESS", b"\xff"),
+        ]);
+        let config = load_config(&sources(&file), &environment).unwrap();
+        assert_eq!(config.plugin_entries[0].path.as_deref(), Some(Path::new("/opt/slack")));
+        let wrong = Environment::new([variable("PROCTOR_AUTH_ENABLED", b"yes")]);
+        let error = load_config(&sources(&file), &wrong).unwrap_err().to_string();
+        assert_eq!(error, "PROCTOR_AUTH_ENABLED: \"yes\": write true or false");
     }
 
     #[test]

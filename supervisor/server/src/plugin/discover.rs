@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use outboard_core::config::{PluginEntry, ProctorRole};
 use outboard_core::manifest::{self, Manifest};
 use outboard_core::name::PluginName;
 
@@ -56,25 +57,102 @@ fn only_one(mut same: Vec<Candidate>) -> Candidate {
     first
 }
 
+/// What is at the path that the operator names for a plugin, which must then have that name. `None`: no path
+/// is named.
+pub(super) fn look_for(entry: &PluginEntry) -> Option<Candidate> {
+    let path = root(entry.path.as_deref()?);
+    let found = match kind(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(format!("{error}; correct the path ({})", entry.place))
+        }
+        Ok(Kind::Program { is_executable }) => {
+            executable(is_executable).and_then(|()| lone(&path, entry.name.clone()))
+        }
+        other => found(&path, other),
+    };
+    let found = found.and_then(|found| is_meant(&found.manifest, entry).map(|()| found));
+    Some(Candidate { name: entry.name.as_str().to_owned(), path, found })
+}
+
+/// The plugin that a path leads to: for a program with a manifest beside it, the directory of both.
+pub(crate) fn root(path: &Path) -> PathBuf {
+    let directory = path
+        .parent()
+        .filter(|directory| path.is_file() && directory.join(manifest::FILE_NAME).is_file());
+    directory.unwrap_or(path).to_owned()
+}
+
+/// Refuses a plugin that is not what the operator takes it for.
+pub(crate) fn is_meant(manifest: &Manifest, entry: &PluginEntry) -> Result<(), String> {
+    let (name, place) = (manifest.name.as_str(), &entry.place);
+    if manifest.name != entry.name {
+        let expected = entry.name.as_str();
+        return Err(format!(
+            "this plugin is {name:?}, and not {expected:?} as expected ({place}); write the one name in both places"
+        ));
+    }
+    for role in &entry.proctor {
+        let (is_there, missing) = match role {
+            ProctorRole::Notification => (manifest.notify.is_some(), "notify.types = [\"*\"]"),
+            ProctorRole::Authentication => (manifest.authenticate, "authenticate = true"),
+        };
+        if !is_there {
+            let variable = role.binary();
+            return Err(format!(
+                "{variable} names it, but its plugin.toml has no `{missing}`; name another plugin, or add that \
+                 line if the plugin can do it"
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// What is at `path`.
-pub(super) fn look(path: PathBuf) -> Candidate {
+fn look(path: PathBuf) -> Candidate {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let found = match fs::metadata(&path) {
+    let found = match kind(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Err(format!("{error}; remove the link, or put back what it points to"))
         }
-        Err(error) => Err(format!("{error}; make it readable for the supervisor")),
-        Ok(metadata) if metadata.is_dir() => directory(&path),
-        Ok(metadata) if metadata.is_file() => {
-            lone(&path, &stem, metadata.permissions().mode() & 0o111 != 0)
-        }
-        Ok(_) => Err("neither a file nor a directory; remove it".to_owned()),
+        Ok(Kind::Program { is_executable }) => executable(is_executable).and_then(|()| {
+            let name = PluginName::new(&stem);
+            lone(&path, name.map_err(|error| format!("{error}, as the file's name"))?)
+        }),
+        other => found(&path, other),
     };
     let name = match &found {
         Ok(found) => found.manifest.name.as_str().to_owned(),
         Err(_) => stem,
     };
     Candidate { name, path, found }
+}
+
+enum Kind {
+    Directory,
+    Program { is_executable: bool },
+    Other,
+}
+
+fn kind(path: &Path) -> io::Result<Kind> {
+    let metadata = fs::metadata(path)?;
+    Ok(if metadata.is_dir() {
+        Kind::Directory
+    } else if metadata.is_file() {
+        Kind::Program { is_executable: metadata.permissions().mode() & 0o111 != 0 }
+    } else {
+        Kind::Other
+    })
+}
+
+/// What needs no name: a directory, or nothing that could be a plugin.
+fn found(path: &Path, kind: io::Result<Kind>) -> Result<Found, String> {
+    match kind {
+        Ok(Kind::Directory) => directory(path),
+        Ok(Kind::Program { .. } | Kind::Other) => {
+            Err("neither a file nor a directory; remove it".to_owned())
+        }
+        Err(error) => Err(format!("{error}; make it readable for the supervisor")),
+    }
 }
 
 fn directory(path: &Path) -> Result<Found, String> {
@@ -97,13 +175,14 @@ fn directory(path: &Path) -> Result<Found, String> {
     Ok(Found { manifest, source, lone: None })
 }
 
-fn lone(path: &Path, stem: &str, is_executable: bool) -> Result<Found, String> {
-    if !is_executable {
-        return Err(
-            "not executable; chmod +x it, or move it out of the plugins directory".to_owned()
-        );
+fn executable(is_executable: bool) -> Result<(), String> {
+    if is_executable {
+        return Ok(());
     }
-    let name = PluginName::new(stem).map_err(|error| format!("{error}, as the file's name"))?;
+    Err("not executable; chmod +x it, or move it out of the plugins directory".to_owned())
+}
+
+fn lone(path: &Path, name: PluginName) -> Result<Found, String> {
     let (Some(root), Some(file)) = (path.parent(), path.file_name()) else {
         return Err("has no name; move it into the plugins directory".to_owned());
     };
@@ -114,6 +193,8 @@ fn lone(path: &Path, stem: &str, is_executable: bool) -> Result<Found, String> {
 
 #[cfg(test)]
 mod tests {
+    use outboard_core::config::{RawConfig, Surroundings};
+
     use super::*;
 
     fn write(path: &Path, text: &str, mode: u32) {
@@ -152,6 +233,73 @@ mod tests {
         assert!(reason(&candidates, "bare").contains("plugin.toml"));
         assert!(reason(&candidates, "broken").contains("plugin.toml:1"));
         assert!(reason(&candidates, "dangling").contains("link"));
+    }
+
+    fn entry(name: &str, path: &Path, proctor: &[ProctorRole]) -> PluginEntry {
+        let file = format!("[[plugin]]\nname = {name:?}\npath = {path:?}\n");
+        let file = Some((PathBuf::from("outboard.toml"), file));
+        let surroundings = Surroundings { data_dir: "/data".into(), ..Surroundings::default() };
+        let raw = RawConfig { file, surroundings, ..RawConfig::default() };
+        let config = raw.resolve().unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let mut entry = config.plugin_entries[0].clone();
+        entry.proctor.extend(proctor);
+        entry
+    }
+
+    fn at(name: &str, path: &Path, proctor: &[ProctorRole]) -> Result<Found, String> {
+        let candidate = look_for(&entry(name, path, proctor)).unwrap();
+        assert_eq!(candidate.name, name);
+        candidate.found
+    }
+
+    #[test]
+    fn a_path_leads_to_a_directory_a_program_in_one_or_a_program_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        write(&dir.path().join("a/plugin.toml"), "name = \"slack\"", 0o644);
+        write(&dir.path().join("a/main"), "", 0o755);
+        write(&dir.path().join("Lone Program"), "", 0o755);
+        for path in ["a", "a/main"] {
+            let found = at("slack", &dir.path().join(path), &[]).unwrap();
+            assert_eq!((found.source.root, found.lone), (dir.path().join("a"), None));
+        }
+        let lone = at("alone", &dir.path().join("Lone Program"), &[]).unwrap();
+        assert_eq!(
+            (lone.manifest.name.as_str(), lone.lone),
+            ("alone", Some("Lone Program".into()))
+        );
+    }
+
+    #[test]
+    fn cases_6_and_7_a_path_that_leads_to_no_plugin_or_another_one_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        write(&dir.path().join("a/plugin.toml"), "name = \"slack\"", 0o644);
+        write(&dir.path().join("text"), "", 0o644);
+        let reason = at("slack", &dir.path().join("nothing"), &[]).unwrap_err();
+        assert!(reason.contains("outboard.toml:1"), "{reason}");
+        let reason = at("slak", &dir.path().join("a"), &[]).unwrap_err();
+        assert!(reason.contains("\"slack\"") && reason.contains("\"slak\""), "{reason}");
+        assert!(at("text", &dir.path().join("text"), &[]).unwrap_err().contains("chmod +x"));
+    }
+
+    #[test]
+    fn n1_a_plugin_of_the_wrong_kind_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        write(&dir.path().join("a/plugin.toml"), "name = \"a\"\nnotify.types = [\"*\"]", 0o644);
+        write(&dir.path().join("b/plugin.toml"), "name = \"b\"\nauthenticate = true", 0o644);
+        let [notification, authentication] =
+            [ProctorRole::Notification, ProctorRole::Authentication];
+        at("a", &dir.path().join("a"), &[notification]).unwrap();
+        at("b", &dir.path().join("b"), &[authentication]).unwrap();
+        let reason = at("a", &dir.path().join("a"), &[authentication]).unwrap_err();
+        assert!(
+            reason.contains("PROCTOR_AUTH_PLUGIN_BINARY") && reason.contains("authenticate"),
+            "{reason}"
+        );
+        let reason = at("b", &dir.path().join("b"), &[notification]).unwrap_err();
+        assert!(
+            reason.contains("PROCTOR_NOTIFICATION_PLUGIN_BINARY") && reason.contains("notify"),
+            "{reason}"
+        );
     }
 
     #[test]

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::Path;
 
 use outboard_core::config::{Config, PluginEntry, SecretSource};
 use outboard_core::manifest::Manifest;
 use outboard_jail::User;
 
-use super::discover::{Candidate, Found, discover, look};
+use super::discover::{Candidate, Found, discover, look_for};
 use super::import::Store;
 use super::instance::InstanceSpec;
 use super::program::Program;
@@ -22,8 +23,7 @@ pub fn plan(
     store: &mut Store,
     environment: &Environment,
 ) -> io::Result<Vec<Unit>> {
-    let elsewhere = config.plugin_entries.iter().filter_map(|entry| entry.path.clone()).map(look);
-    let candidates: Vec<_> = discover(&config.plugins)?.into_iter().chain(elsewhere).collect();
+    let candidates = candidates(config)?;
     report_missing(config, instances, &candidates);
     let mut units: Vec<Unit> = Vec::new();
     for candidate in candidates {
@@ -38,7 +38,8 @@ pub fn plan(
         }
         let installed = install(&candidate, config, entry, store, environment)
             .map_err(|error| format!("{}: {error}", candidate.path.display()));
-        let is_enabled = entry.is_none_or(|entry| entry.is_enabled);
+        let is_idle = candidate.found.as_ref().is_ok_and(|found| is_idle(&found.manifest, config));
+        let is_enabled = !is_idle && entry.is_none_or(|entry| entry.is_enabled);
         let configured = instances.get(&candidate.name).map_or(&[][..], Vec::as_slice);
         units.extend(shares(configured).into_iter().map(|share| Unit {
             key: key(&candidate.name, &share),
@@ -52,6 +53,22 @@ pub fn plan(
         tracing::warn!(%error, "the next start of the supervisor reads all plugins again");
     }
     Ok(units)
+}
+
+/// Those of the directory, and those that the operator names by a path, which may lead into the directory.
+fn candidates(config: &Config) -> io::Result<Vec<Candidate>> {
+    let elsewhere: Vec<_> = config.plugin_entries.iter().filter_map(look_for).collect();
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let paths: Vec<_> = elsewhere.iter().map(|candidate| real(&candidate.path)).collect();
+    let here = discover(&config.plugins)?.into_iter();
+    let here = here.filter(|candidate| !paths.contains(&real(&candidate.path)));
+    Ok(here.chain(elsewhere).collect())
+}
+
+/// Where nobody is asked who somebody is, a plugin that is there for that is not started, unless it is a
+/// notifier as well.
+fn is_idle(manifest: &Manifest, config: &Config) -> bool {
+    !config.auth.enabled && manifest.authenticate && manifest.notify.is_none()
 }
 
 /// One process for all, and one more for each instance that wants its own.
