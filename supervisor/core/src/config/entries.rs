@@ -56,19 +56,15 @@ fn secret(name: &str, value: &Spanned<DeValue<'_>>) -> Result<SecretSource, Stri
 }
 
 pub(super) fn plugins(layers: &mut Layers<'_>) -> Vec<PluginEntry> {
-    let mut plugins: Vec<PluginEntry> = Vec::new();
-    let mut lines = Vec::new();
+    let mut plugins: Vec<(PluginEntry, usize)> = Vec::new();
     for table in entries(layers, "plugin") {
         let Some(plugin) = plugin(layers, &table) else { continue };
-        match plugins.iter().position(|other| other.name == plugin.name) {
-            Some(at) => twice(&table, &plugin.name, lines[at], &mut layers.mistakes),
-            None => {
-                plugins.push(plugin);
-                lines.push(table.line());
-            }
+        match plugins.iter().find(|(other, _)| other.name == plugin.name) {
+            Some((_, line)) => twice(&table, &plugin.name, *line, &mut layers.mistakes),
+            None => plugins.push((plugin, table.line())),
         }
     }
-    plugins
+    plugins.into_iter().map(|(plugin, _)| plugin).collect()
 }
 
 fn plugin(layers: &mut Layers<'_>, table: &Table<'_>) -> Option<PluginEntry> {
