@@ -15,7 +15,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Mutex, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::control::Control;
+use crate::admin::control::{Control, is_plugin};
+use crate::auth::Auth;
 use crate::dirs::Dirs;
 use crate::environment::Environment;
 use crate::events::{self, Events};
@@ -28,6 +29,7 @@ use crate::metrics::{self, Metrics};
 use crate::plugin::roles::Roster;
 use crate::plugin::snapshot::Routes;
 use crate::plugin::{Context, Plugins, import, plan};
+use crate::service::{self, Rules, Service};
 use crate::task;
 
 /// Reads the configuration again, as at the start.
@@ -55,6 +57,10 @@ struct App {
     quotas: Arc<Quotas>,
     observer: Observer,
     events: Events,
+    auth: Auth,
+    /// What callers of the service are held to.
+    rules: Arc<ArcSwap<Rules>>,
+    service_tls: Option<Arc<service::Tls>>,
     /// The gateway's certificate and key, if it has any.
     tls: Option<Arc<Tls>>,
     plugins: Plugins,
@@ -65,6 +71,7 @@ struct Doors {
     gateway: Gateway,
     control: Control,
     metrics: Option<metrics::Server>,
+    service: Option<Service>,
     /// Events are on their way.
     working: events::Working,
 }
@@ -81,7 +88,7 @@ pub trait Ready: Send {
 pub async fn serve(start: Start, ready: Box<dyn Ready>) -> anyhow::Result<bool> {
     let mut signals = Signals::new()?;
     let (app, doors) = open(start).await?;
-    let Doors { gateway, control, metrics, working } = doors;
+    let Doors { gateway, control, metrics, service, working } = doors;
     let closing = CancellationToken::new();
     let drain = app.context.settings().policy.drain_timeout;
     let (cut_off, mut served) = oneshot::channel();
@@ -94,8 +101,10 @@ pub async fn serve(start: Start, ready: Box<dyn Ready>) -> anyhow::Result<bool> 
     let _control =
         task::spawn("control socket", control.serve(app.plugins.clone(), app.events.clone()));
     let measured = Metrics::new(app.observer.clone(), app.quotas.clone());
-    let measured = measured.with_events(app.events.clone());
+    let measured = measured.with_events(app.events.clone()).with_auth(app.auth.clone());
     let _metrics = metrics.map(|server| task::spawn("metrics", server.serve(measured)));
+
+    let answered = app.answer_services(service, &closing, drain);
 
     let (started, start) = oneshot::channel();
     let first = task::spawn("first start of all plugins", first_start(app.clone(), started, ready));
@@ -111,7 +120,7 @@ pub async fn serve(start: Start, ready: Box<dyn Ready>) -> anyhow::Result<bool> 
     drop(first);
     closing.cancel();
     tokio::select! {
-        in_time = stop(&app, working, served, drain) => Ok(in_time),
+        in_time = stop(&app, working, served, answered, drain) => Ok(in_time),
         () = signals.again() => {
             // The guards kill every plugin as soon as this process is gone.
             tracing::warn!("told to stop once more: not waiting any longer");
@@ -129,6 +138,9 @@ async fn open(start: Start) -> anyhow::Result<(Arc<App>, Doors)> {
     let address = gateway.address().context("the gateway's address")?;
     let control = Control::bind(&dirs.control_socket())?;
     let metrics = config.metrics.listen.map(metrics::Server::bind).transpose()?;
+    let service_tls = settings::service_tls(&config)?;
+    let service = settings::service(&config, service_tls.clone());
+    let service = service.map(Service::bind).transpose()?;
     let access_log = config.gateway.access_log.as_deref().map(AccessLog::open).transpose()?;
     let observer = Observer::new(settings::workers(&config).get(), access_log);
     let quotas = Arc::new(Quotas::new(Allowances::of(&config)));
@@ -143,6 +155,9 @@ async fn open(start: Start) -> anyhow::Result<(Arc<App>, Doors)> {
     let is_shared = matches!(config.database, Database::Postgres(_));
     let (roster, limits) = (Roster::default(), settings::events(&config));
     let (events, working) = Events::open(store.clone(), is_shared, routes.clone(), roster, limits);
+    let roster = events.roster().clone();
+    let authenticators = move || roster.roles().map(|roles| roles.authenticators.clone());
+    let auth = Auth::new(settings::auth(&config), routes.clone(), Arc::new(authenticators));
     let for_plugins = environment.clone();
     let context =
         Context::new(launcher, containment, dirs, for_plugins, routes, events.clone(), current);
@@ -156,6 +171,9 @@ async fn open(start: Start) -> anyhow::Result<(Arc<App>, Doors)> {
         quotas,
         observer,
         events,
+        auth,
+        rules: Arc::new(ArcSwap::from_pointee(settings::rules(&config))),
+        service_tls,
         tls,
         config: Mutex::new(config),
         external_url,
@@ -165,7 +183,7 @@ async fn open(start: Start) -> anyhow::Result<(Arc<App>, Doors)> {
         imports: Mutex::new(imports),
         store,
     });
-    Ok((app, Doors { gateway, control, metrics, working }))
+    Ok((app, Doors { gateway, control, metrics, service, working }))
 }
 
 /// Says so only if there can be no plugins at all.
@@ -177,6 +195,7 @@ async fn first_start(
     match app.apply().await {
         Ok(settled) => {
             settled.await;
+            app.complain_of_auth();
             ready.ready(&app.plugins);
         }
         // Nobody listens any more if a signal came first.
@@ -189,10 +208,16 @@ async fn stop(
     app: &App,
     working: events::Working,
     served: oneshot::Receiver<usize>,
+    answered: oneshot::Receiver<()>,
     drain: Duration,
 ) -> bool {
-    // The gateway cuts off what outlives the drain; the margin is for the cutting.
-    let gateway = tokio::time::timeout(drain + Duration::from_secs(1), served).await;
+    // The gateway and the service cut off what outlives the drain; the margin is for the cutting.
+    let margin = drain + Duration::from_secs(1);
+    let (gateway, service) =
+        tokio::join!(tokio::time::timeout(margin, served), tokio::time::timeout(margin, answered));
+    if service.is_err() {
+        tracing::warn!("the service did not end in time");
+    }
     let cut_off = gateway.map_or(1, |cut_off| cut_off.unwrap_or(0));
     if cut_off > 0 {
         tracing::warn!(cut_off, "connections outlived drain_timeout and were closed");
@@ -207,6 +232,43 @@ async fn stop(
 }
 
 impl App {
+    /// Lets services in from now on, and tells when the last of them has been answered.
+    fn answer_services(
+        self: &Arc<Self>,
+        service: Option<Service>,
+        closing: &CancellationToken,
+        drain: Duration,
+    ) -> oneshot::Receiver<()> {
+        let (done, answered) = oneshot::channel();
+        let Some(service) = service else { return answered };
+        let plugins = self.plugins.clone();
+        let parts = service::Parts {
+            auth: self.auth.clone(),
+            events: self.events.clone(),
+            rules: self.rules.clone(),
+            is_plugin: Arc::new(move |socket, pid| is_plugin(socket, pid, &plugins)),
+        };
+        let closed = closing.clone().cancelled_owned();
+        let serving = async move {
+            service.serve(parts, closed, drain).await;
+            // Nobody waits for it before the end.
+            let _ = done.send(());
+        };
+        task::spawn("service", serving).detach();
+        answered
+    }
+
+    /// Says what an operator must know of who is let in.
+    fn complain_of_auth(&self) {
+        if !self.auth.is_enabled() {
+            tracing::warn!(
+                "auth.enabled is false: services and proxies that ask who somebody is let everybody pass"
+            );
+        } else if let Some(mistake) = self.auth.mistake() {
+            tracing::error!(mistake, "nobody is let in by services and proxies that ask");
+        }
+    }
+
     /// Brings the plugins in line with the directory and the configuration.
     async fn apply(&self) -> anyhow::Result<impl Future<Output = ()> + Send + use<>> {
         let config = self.config.lock().await.clone();
@@ -233,6 +295,7 @@ impl App {
     async fn reload(self: Arc<Self>) {
         self.reopen_access_log();
         self.reload_tls();
+        self.reload_service_tls();
         if let Err(error) = self.try_reload().await {
             tracing::error!("not reloaded, the old configuration stays: {error:#}");
         }
@@ -262,6 +325,14 @@ impl App {
         }
     }
 
+    fn reload_service_tls(&self) {
+        let Some(tls) = &self.service_tls else { return };
+        match tokio::task::block_in_place(|| tls.reload()) {
+            Ok(()) => tracing::info!("read the service's certificate, key and authorities again"),
+            Err(error) => tracing::error!("the old ones of the service stay: {error}"),
+        }
+    }
+
     async fn try_reload(&self) -> anyhow::Result<()> {
         let mut new = (self.load)()?;
         let mut config = self.config.lock().await;
@@ -276,7 +347,10 @@ impl App {
                 let config = self.config.lock().await;
                 self.limits.store(Arc::new(settings::limits(&config)));
                 self.quotas.reload(Allowances::of(&config));
+                self.rules.store(Arc::new(settings::rules(&config)));
+                self.auth.reload(settings::auth(&config));
                 drop(config);
+                self.complain_of_auth();
                 tracing::info!("reloaded");
                 task::spawn("plugins after a reload", settled).detach();
                 Ok(())

@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod app;
+pub mod auth;
 pub mod callback;
 pub mod cli;
 pub mod dirs;
@@ -9,7 +10,9 @@ pub mod environment;
 pub mod events;
 pub mod gateway;
 pub mod metrics;
+pub mod pem;
 pub mod plugin;
+pub mod service;
 pub mod task;
 pub mod telemetry;
 

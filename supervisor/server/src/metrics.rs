@@ -3,6 +3,7 @@
 //! It has a socket and a few connections of its own on the managing side, so that it answers while the gateway
 //! is busy. Nothing is counted here; a scrape adds up what the gateway's workers have counted.
 
+mod auth;
 mod events;
 mod page;
 mod text;
@@ -26,6 +27,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 
+use crate::auth::Auth;
 use crate::events::Events;
 use crate::gateway;
 use crate::gateway::observe::Observer;
@@ -44,6 +46,7 @@ pub struct Metrics {
     observer: Observer,
     quotas: Arc<Quotas>,
     events: Option<Events>,
+    auth: Option<Auth>,
 }
 
 /// A bound socket on which metrics are not served yet.
@@ -54,7 +57,7 @@ pub struct Server {
 
 impl Metrics {
     pub fn new(observer: Observer, quotas: Arc<Quotas>) -> Self {
-        Self { observer, quotas, events: None }
+        Self { observer, quotas, events: None, auth: None }
     }
 
     /// The same, and what becomes of events.
@@ -63,11 +66,20 @@ impl Metrics {
         Self { events: Some(events), ..self }
     }
 
+    /// The same, and who was let in.
+    #[must_use]
+    pub fn with_auth(self, auth: Auth) -> Self {
+        Self { auth: Some(auth), ..self }
+    }
+
     /// The page as it is now.
     pub async fn page(&self) -> String {
         let mut text = page::page(&self.observer, &self.quotas);
         if let Some(events) = &self.events {
             events::write(&mut text, events).await;
+        }
+        if let Some(auth) = &self.auth {
+            auth::write(&mut text, auth);
         }
         text.finish()
     }

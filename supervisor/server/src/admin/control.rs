@@ -6,7 +6,7 @@
 
 use std::fs::{self, Permissions};
 use std::io;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -67,7 +67,7 @@ impl Control {
 
     fn incoming(&self, plugins: Plugins) -> impl Stream<Item = io::Result<UnixStream>> {
         stream::unfold((&self.listener, plugins), async |(listener, plugins)| {
-            let accepted = accept(listener, |stream| is_plugin(stream, &plugins)).await;
+            let accepted = accept(listener, |stream| is_plugins(stream, &plugins)).await;
             if accepted.is_err() {
                 // Out of descriptors, most likely: the next try would fail just as fast.
                 tokio::time::sleep(PAUSE).await;
@@ -112,11 +112,15 @@ async fn accept(
     }
 }
 
-/// Plugins are below the launcher; those whose launcher was lost are in the tree of a guard.
-fn is_plugin(stream: &UnixStream, plugins: &Plugins) -> bool {
+fn is_plugins(stream: &UnixStream, plugins: &Plugins) -> bool {
     let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
-    pid.is_none_or(|pid| descends(pid, plugins.launcher_pid()))
-        || plugins.has_process(stream.as_fd())
+    is_plugin(stream.as_fd(), pid, plugins)
+}
+
+/// Whether the process at the other end of a socket is a plugin's. Plugins are below the launcher; those whose
+/// launcher was lost are in the tree of a guard.
+pub(crate) fn is_plugin(socket: BorrowedFd<'_>, pid: Option<i32>, plugins: &Plugins) -> bool {
+    pid.is_none_or(|pid| descends(pid, plugins.launcher_pid())) || plugins.has_process(socket)
 }
 
 fn is_trusted(uid: u32) -> bool {

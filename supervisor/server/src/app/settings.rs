@@ -3,14 +3,17 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use outboard_core::config::Config;
+use outboard_core::config::{Config, ServiceListen};
 use outboard_core::lifecycle::Policy;
 use outboard_store::outbox::Bounds;
 
+use crate::auth;
 use crate::callback::Site;
 use crate::events;
 use crate::gateway::{self, Tls, TlsError};
+use crate::pem;
 use crate::plugin::Settings;
+use crate::service::{self, Headers, Listen, Rules};
 
 pub(super) fn gateway(config: &Config, tls: Option<Arc<Tls>>) -> gateway::Settings {
     let gateway = &config.gateway;
@@ -47,6 +50,51 @@ pub(super) fn site(config: &Config, external_url: &str) -> Site {
         prefix: config.gateway.prefix.clone(),
         external_url: external_url.to_owned(),
         log_rate: config.log.plugin_rate,
+    }
+}
+
+/// Where services come in; nowhere if that is off.
+pub(super) fn service(
+    config: &Config,
+    tls: Option<Arc<service::Tls>>,
+) -> Option<service::Settings> {
+    let group = config.service.group.clone();
+    let listen = match config.service.listen.clone() {
+        ServiceListen::Unix(path) => Listen::Unix { path, group },
+        ServiceListen::Tcp(address) => Listen::Tcp(address),
+        ServiceListen::Off => return None,
+    };
+    Some(service::Settings { listen, tls })
+}
+
+/// The service's certificate, its key, and its callers' authority, if it listens on TCP.
+pub(super) fn service_tls(config: &Config) -> Result<Option<Arc<service::Tls>>, TlsError> {
+    let ServiceListen::Tcp(_) = config.service.listen else { return Ok(None) };
+    let files = config.service.tls.clone().map(|tls| service::tls::Files {
+        own: pem::Files { certificate: tls.certificate, key: tls.key },
+        clients: tls.clients,
+    });
+    Ok(files.map(service::Tls::open).transpose()?.map(Arc::new))
+}
+
+pub(super) fn rules(config: &Config) -> Rules {
+    Rules {
+        rate: config.service.rate,
+        max_event: bytes(config.events.max_event.as_u64()),
+        admin_groups: config.auth.admin_groups.clone(),
+        headers: Headers::new(&config.auth.email_header, &config.auth.token_header),
+    }
+}
+
+pub(super) fn auth(config: &Config) -> auth::Settings {
+    let auth = &config.auth;
+    auth::Settings {
+        is_enabled: auth.enabled,
+        instances: auth.instances.iter().map(ToString::to_string).collect(),
+        timeout: auth.timeout,
+        cache_ttl: auth.cache_ttl,
+        cache_entries: count(auth.cache_entries),
+        rule: auth.group_match,
     }
 }
 
