@@ -154,7 +154,7 @@ async fn connection(hall: Arc<Hall>, accepted: Accepted) {
                 Ok(Ok((stream, caller))) => speak(&hall, stream, caller).await,
                 // Anybody who reaches the port can make this line, so it is none that is seen by default.
                 Ok(Err(error)) => {
-                    tracing::debug!(%error, "refused a connection to service.listen: no TLS with a certificate of service.tls.clients")
+                    tracing::debug!(%error, "refused a connection to service.listen: no TLS with a certificate of service.tls.clients");
                 }
                 Err(_) => tracing::debug!("a TLS handshake with service.listen took too long"),
             }
