@@ -403,11 +403,7 @@ fn read(layers: &mut Layers<'_>, surroundings: &Surroundings) -> Config {
     let mut plugin_entries = entries::plugins(layers);
     proctor::plugins(layers, &mut plugin_entries);
     let instances = entries::instances(layers, &secrets);
-    let mut auth = auth(layers);
-    if !layers.is_written(&keys::AUTH_INSTANCES.about) {
-        auth.instances = proctor::instances(&plugin_entries, &instances);
-    }
-    let config = Config {
+    let mut config = Config {
         plugins: plugins.unwrap_or_else(|| layers.absolute(Path::new("plugins"), true)),
         external_url: layers.read_optional(&keys::EXTERNAL_URL),
         trusted_proxies: layers.read(&keys::TRUSTED_PROXIES),
@@ -416,7 +412,7 @@ fn read(layers: &mut Layers<'_>, surroundings: &Surroundings) -> Config {
         database: database::read(layers, &data_dir),
         events: events(layers),
         service: service::read(layers, &runtime_dir),
-        auth,
+        auth: auth(layers),
         supervision: supervision(layers),
         log: log(layers),
         plugin_entries,
@@ -426,6 +422,9 @@ fn read(layers: &mut Layers<'_>, surroundings: &Surroundings) -> Config {
         runtime_dir,
         secrets,
     };
+    if !layers.is_written(&keys::AUTH_INSTANCES.about) {
+        config.auth.instances = proctor::instances(&config.plugin_entries, &config.instances);
+    }
     check_together(layers, &config);
     config
 }

@@ -31,7 +31,7 @@ use outboard_core::lifecycle::Event;
 use outboard_proto::admin::v1 as admin;
 use tokio::sync::broadcast;
 
-pub(crate) use discover::{is_meant, root as plugin_root};
+pub(crate) use discover::{problem_of, root as plugin_root};
 
 pub use context::{Context, Current, Settings};
 pub use instance::InstanceSpec;

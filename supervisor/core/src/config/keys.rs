@@ -169,7 +169,8 @@ keys! { SETTINGS:
          least one.");
     AUTH_ADMIN_GROUPS: Vec<String> = Key::list("auth.admin_groups", "a list of names of groups", forms::groups)
         .default("proctor.admin").doc(
-        "The groups that a user needs for what is for administrators (`?admin=1` of `/v1/forward-auth`).");
+        "The groups that a user needs for what is for administrators (`?admin=1` of `/v1/forward-auth`), as many \
+         of them as `auth.match` says.");
     AUTH_EMAIL_HEADER: String = Key::text("auth.email_header", "the name of a header", forms::header).default("Email-Id").doc(
         "The header by which clients say who they are.");
     AUTH_TOKEN_HEADER: String = Key::text("auth.token_header", "the name of a header", forms::header).default("Access-Token").doc(

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Subcommand;
-use outboard_core::config::{self, Config, Database, PluginEntry, Setting};
+use outboard_core::config::{self, Config, Database, PluginEntry, ServiceListen, Setting};
 use outboard_core::manifest::{self, Manifest};
 use outboard_core::written::Mistakes;
 
 use super::load::{Sources, load_config};
 use super::output;
 use crate::environment::Environment;
-use crate::plugin::{is_meant, plugin_root};
+use crate::plugin::{plugin_root, problem_of};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -74,16 +74,7 @@ fn manifest_of(entry: &PluginEntry) -> Option<PathBuf> {
 fn check_named(config: &Config) -> Result<()> {
     let mut mistakes = Mistakes::default();
     for entry in &config.plugin_entries {
-        let path = entry.path.as_deref().filter(|path| !path.exists());
-        if let Some(path) = path {
-            mistakes.add(
-                entry.place.clone(),
-                format!("{} is not there; correct the path", path.display()),
-            );
-        }
-        let text = manifest_of(entry).and_then(|path| fs::read_to_string(path).ok());
-        let manifest = text.and_then(|text| Manifest::parse("", &text).ok());
-        if let Some(Err(problem)) = manifest.map(|manifest| is_meant(&manifest, entry)) {
+        if let Some(problem) = problem_of(entry) {
             mistakes.add(entry.place.clone(), problem);
         }
     }
@@ -119,6 +110,14 @@ fn value(setting: &Setting, config: &Config) -> String {
         ("plugins", _) => config.plugins.display().to_string(),
         ("data_dir", _) => config.data_dir.display().to_string(),
         ("runtime_dir", _) => config.runtime_dir.display().to_string(),
+        ("auth.instances", _) => {
+            let names: Vec<_> = config.auth.instances.iter().map(ToString::to_string).collect();
+            names.join(", ")
+        }
+        ("service.listen", _) => match &config.service.listen {
+            ServiceListen::Unix(path) => format!("unix:{}", path.display()),
+            ServiceListen::Tcp(_) | ServiceListen::Off => setting.text(),
+        },
         ("database.url", Database::Sqlite(path)) => format!("sqlite:{}", path.display()),
         ("external_url", _) => {
             let listen = format!("http://{}", config.gateway.listen);
@@ -168,7 +167,12 @@ mod tests {
             named([(notification[0], path), (notification[1], "mail")]).unwrap_err().to_string();
         assert!(error.starts_with(notification[1]) && error.contains("\"slack\""), "{error}");
         let error = named([(notification[0], "/nowhere"), (notification[1], "slack")]).unwrap_err();
-        assert!(error.to_string().contains("/nowhere is not there"), "{error}");
+        assert!(error.to_string().contains("/nowhere: No such file"), "{error}");
+        let empty = tempfile::tempdir().unwrap();
+        let path_of_none = empty.path().to_str().unwrap();
+        let error =
+            named([(notification[0], path_of_none), (notification[1], "slack")]).unwrap_err();
+        assert!(error.to_string().contains("without plugin.toml"), "{error}");
         let auth = ["PROCTOR_AUTH_PLUGIN_BINARY", "PROCTOR_AUTH_PLUGIN_EXPORTED"];
         let error = named([(auth[0], path), (auth[1], "slack")]).unwrap_err().to_string();
         assert!(error.contains("authenticate = true"), "{error}");

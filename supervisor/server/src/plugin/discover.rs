@@ -63,7 +63,9 @@ pub(super) fn look_for(entry: &PluginEntry) -> Option<Candidate> {
     let path = root(entry.path.as_deref()?);
     let found = match kind(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err(format!("{error}; correct the path ({})", entry.place))
+            let variable = entry.proctor.first().map(|role| role.binary().to_owned());
+            let place = variable.unwrap_or_else(|| entry.place.to_string());
+            Err(format!("{error}; correct the path ({place})"))
         }
         Ok(Kind::Program { is_executable }) => {
             executable(is_executable).and_then(|()| lone(&path, entry.name.clone()))
@@ -82,8 +84,14 @@ pub(crate) fn root(path: &Path) -> PathBuf {
     directory.unwrap_or(path).to_owned()
 }
 
+/// What keeps the plugin at a path that the operator names from running, before it is started.
+pub(crate) fn problem_of(entry: &PluginEntry) -> Option<String> {
+    let Candidate { path, found, .. } = look_for(entry)?;
+    found.err().map(|problem| format!("{}: {problem}", path.display()))
+}
+
 /// Refuses a plugin that is not what the operator takes it for.
-pub(crate) fn is_meant(manifest: &Manifest, entry: &PluginEntry) -> Result<(), String> {
+fn is_meant(manifest: &Manifest, entry: &PluginEntry) -> Result<(), String> {
     let (name, place) = (manifest.name.as_str(), &entry.place);
     if manifest.name != entry.name {
         let expected = entry.name.as_str();
