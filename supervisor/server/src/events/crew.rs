@@ -46,6 +46,7 @@ fn staff(
         let stays = wanted.notifiers.contains_key(notifier);
         if !stays {
             common.bells.take_down(notifier);
+            common.numbers.end(notifier);
         }
         stays
     });

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use outboard_core::event::retry::{self, Policy, Verdict};
 use outboard_proto::plugin::v1::Capability;
-use outboard_store::outbox::{Line, Outcome, Pending, Settle};
+use outboard_store::outbox::{Outcome, Pending, Settle};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::bell::{Bell, Said};
 use super::call::{self, Answer, Away};
 use super::lease::Lease;
-use super::shelf::{Part, Shelf, WINDOW};
+use super::shelf::Shelf;
 use super::{Common, in_ms, now_ms};
 
 /// Between two looks for what other supervisors have taken in.
@@ -40,6 +40,8 @@ pub(super) struct Dispatcher {
     /// When to look for what nobody rings for.
     look_at: Instant,
     complained: Option<Instant>,
+    /// What was not told since.
+    held_back: u64,
 }
 
 /// What became of one attempt.
@@ -48,11 +50,19 @@ struct Attempt {
     came_to: CameTo,
 }
 
+/// Of an attempt that failed, for an operator.
+struct Failure {
+    delivery: String,
+    error: String,
+}
+
 enum CameTo {
-    /// On disk: the delivery has ended.
-    Done,
+    /// On disk: it was delivered.
+    Delivered,
+    /// On disk: it was given up.
+    Dead(Failure),
     /// On disk: it is tried again.
-    Again { at_ms: i64 },
+    Again(i64, Failure),
     /// The instance was away; nothing was tried.
     Away,
     /// The supervisor stops; what is on disk holds.
@@ -73,6 +83,7 @@ impl Dispatcher {
             read_at: now,
             look_at: now + LOOK,
             complained: None,
+            held_back: 0,
             common,
             notifier,
         }
@@ -123,17 +134,14 @@ impl Dispatcher {
 
     /// Reads one page, if there is room and may be more. True: there may be another.
     async fn read(&mut self) -> bool {
-        let Some((part, after)) = self.shelf.wants() else { return false };
+        let Some(want) = self.shelf.wants() else { return false };
         if Instant::now() < self.read_at {
             return false;
         }
-        let line = match part {
-            Part::Order => Line::Order,
-            Part::Replays => Line::Replayed,
-        };
-        match self.common.store.outbox().pending(&self.notifier, line, after, WINDOW).await {
+        let outbox = self.common.store.outbox();
+        match outbox.pending(&self.notifier, want.line(), want.after, want.window).await {
             Ok(read) => {
-                self.shelf.put(part, read);
+                self.shelf.put(&want, read);
                 self.shelf.wants().is_some()
             }
             Err(error) => {
@@ -154,10 +162,14 @@ impl Dispatcher {
     fn attempted(&mut self, attempt: Attempt) {
         let Attempt { seq, came_to } = attempt;
         match came_to {
-            CameTo::Done => self.shelf.done(seq),
-            CameTo::Again { at_ms } => {
+            CameTo::Delivered => self.shelf.done(seq),
+            CameTo::Dead(failure) => {
+                self.shelf.done(seq);
+                self.complain(&failure, "an event became a dead letter; see `outboard event dead`");
+            }
+            CameTo::Again(at_ms, failure) => {
                 self.shelf.again(seq, at_ms, true);
-                self.complain();
+                self.complain(&failure, "an event was not delivered, and is tried again later");
             }
             CameTo::Away | CameTo::Unwritten => {
                 self.shelf.again(seq, now_ms() + in_ms(PAUSE), false);
@@ -206,18 +218,16 @@ impl Dispatcher {
         wake_at
     }
 
-    fn complain(&mut self) {
-        let is_time = self.complained.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY);
-        if is_time {
-            self.complained = Some(Instant::now());
-            let notifiers = self.common.numbers.notifiers();
-            let error = notifiers.get(&self.notifier).map_or("", |counts| &counts.last_error);
-            tracing::warn!(
-                notifier = &*self.notifier,
-                error,
-                "an event was not delivered, and is tried again later; see `outboard event notifiers`"
-            );
+    /// Tells an operator, but not of each: a notifier that is down fails as often as one that is up is told.
+    fn complain(&mut self, failure: &Failure, what: &str) {
+        if self.complained.is_some_and(|at| at.elapsed() < COMPLAIN_EVERY) {
+            self.held_back += 1;
+            return;
         }
+        self.complained = Some(Instant::now());
+        let held_back = std::mem::take(&mut self.held_back);
+        let Failure { delivery, error } = failure;
+        tracing::warn!(notifier = &*self.notifier, delivery, error, held_back, "{what}");
     }
 }
 
@@ -234,9 +244,12 @@ async fn attempt(
         Err(Away) => return Attempt { seq, came_to: CameTo::Away },
     };
     let outcome = decide(&common, &notifier, &letter, attempt, answer);
+    let failure =
+        |error: &String| Failure { delivery: letter.delivery_id.clone(), error: error.clone() };
     let came_to = match &outcome {
-        Outcome::Again { not_before_ms, .. } => CameTo::Again { at_ms: *not_before_ms },
-        Outcome::Delivered | Outcome::Dead { .. } => CameTo::Done,
+        Outcome::Delivered => CameTo::Delivered,
+        Outcome::Again { not_before_ms, error } => CameTo::Again(*not_before_ms, failure(error)),
+        Outcome::Dead { error } => CameTo::Dead(failure(error)),
     };
     let settle = Settle { notifier: notifier.clone(), seq, outcome };
     match common.desk.settle(settle).await {
@@ -271,15 +284,7 @@ fn decide(
         Verdict::Dead { why } => {
             common.numbers.failed(notifier, &error);
             common.numbers.died(notifier);
-            let error = format!("{why}: {error}");
-            tracing::warn!(
-                notifier = &**notifier,
-                delivery = letter.delivery_id,
-                attempt,
-                error,
-                "an event became a dead letter; see `outboard event dead`"
-            );
-            Outcome::Dead { error }
+            Outcome::Dead { error: format!("{why}: {error}") }
         }
     }
 }

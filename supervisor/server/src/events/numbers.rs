@@ -63,6 +63,11 @@ impl Numbers {
         self.count(notifier, |_| {});
     }
 
+    /// Forgets what was counted for a notifier that is gone.
+    pub(super) fn end(&self, notifier: &str) {
+        lock(&self.notifiers).remove(notifier);
+    }
+
     pub(super) fn delivered(&self, notifier: &Arc<str>) {
         self.count(notifier, |counts| counts.delivered += 1);
     }

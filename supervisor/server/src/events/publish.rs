@@ -59,9 +59,10 @@ impl Events {
     ///
     /// Dropping the future leaves open whether they are: whoever asks again with the same ids is told.
     pub async fn publish(&self, events: Vec<Event>) -> Result<Vec<Receipt>, PublishError> {
+        let count = events.len();
         let accepted = tokio::time::timeout(LONGEST, self.try_publish(events)).await;
         accepted.unwrap_or_else(|_| {
-            self.0.numbers.refuse("unavailable", 1);
+            self.0.numbers.refuse("unavailable", count);
             let message = "the outbox was not written in time; see the supervisor's log".to_owned();
             Err(PublishError::Unavailable(message))
         })

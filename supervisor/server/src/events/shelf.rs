@@ -1,25 +1,53 @@
 //! What one dispatcher has read ahead: deliveries in the order that `outboard_core::event` decides on.
 
+mod keys;
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use outboard_core::event::lanes::{Lanes, Settled, Waiting};
-use outboard_store::outbox::{Pending, Window};
+use outboard_store::outbox::{Line, Pending, Window};
+
+use keys::Keys;
 
 /// At once in memory.
 const MOST_HELD: usize = 4096;
 const MOST_BYTES: usize = 16 << 20;
 
 /// Read in one go.
-pub(super) const WINDOW: Window = Window { rows: 256, bytes: 4 << 20 };
+const WINDOW: Window = Window { rows: 256, bytes: 4 << 20 };
+/// The same of one key.
+const WINDOW_OF_KEY: Window = Window { rows: 32, bytes: 512 << 10 };
+
+/// What to read next.
+pub(super) struct Want {
+    part: Part,
+    pub(super) after: i64,
+    pub(super) window: Window,
+}
 
 /// Which part of what waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
-    /// What was accepted, in its order.
-    Order,
+enum Part {
+    /// What was accepted, in its order, but for these keys.
+    Order { except: Vec<String> },
+    /// The same of one key.
+    Key(String),
     /// What was asked for once more.
     Replays,
+}
+
+impl Want {
+    /// As the store calls it.
+    pub(super) fn line(&self) -> Line<'_> {
+        match &self.part {
+            Part::Order { except } if except.is_empty() => Line::Order,
+            Part::Order { except } => Line::Except(except),
+            Part::Key(key) => Line::Key(key),
+            Part::Replays => Line::Replayed,
+        }
+    }
 }
 
 /// Deliveries that wait or are under way.
@@ -28,6 +56,7 @@ pub(super) struct Shelf {
     lanes: Lanes,
     held: HashMap<i64, Held>,
     bytes: usize,
+    keys: Keys,
     order: Mark,
     replays: Mark,
 }
@@ -57,6 +86,7 @@ impl Shelf {
             lanes: Lanes::new(concurrency),
             held: HashMap::new(),
             bytes: 0,
+            keys: Keys::default(),
             order: Mark::START,
             replays: Mark::START,
         }
@@ -67,44 +97,62 @@ impl Shelf {
         *self = Self::new(self.concurrency);
     }
 
-    /// Which part to read on, and after which number, if there is room for more.
-    pub(super) fn wants(&self) -> Option<(Part, i64)> {
+    /// What to read on, if there is room for more.
+    pub(super) fn wants(&self) -> Option<Want> {
         let rows = usize::try_from(WINDOW.rows).unwrap_or(usize::MAX);
         let has_room = self.held.len() + rows <= MOST_HELD && self.bytes < MOST_BYTES;
         if !has_room {
             None
         } else if self.replays.goes_on {
-            Some((Part::Replays, self.replays.after))
+            Some(Want { part: Part::Replays, after: self.replays.after, window: WINDOW })
+        } else if let Some((key, after)) = self.keys.hungry() {
+            Some(Want { part: Part::Key(key), after, window: WINDOW_OF_KEY })
+        } else if self.order.goes_on {
+            let part = Part::Order { except: self.keys.long() };
+            Some(Want { part, after: self.order.after, window: WINDOW })
         } else {
-            self.order.goes_on.then_some((Part::Order, self.order.after))
+            None
         }
     }
 
     /// Takes what was read.
-    pub(super) fn put(&mut self, part: Part, read: Vec<Pending>) {
-        let mark = match part {
-            Part::Order => &mut self.order,
-            Part::Replays => &mut self.replays,
-        };
+    pub(super) fn put(&mut self, want: &Want, read: Vec<Pending>) {
         let bytes: u64 = read.iter().map(|letter| length(&letter.body)).sum();
-        mark.goes_on = length(&read) >= u64::from(WINDOW.rows) || bytes >= WINDOW.bytes;
-        mark.after = read.last().map_or(mark.after, |letter| letter.seq);
+        let goes_on = length(&read) >= u64::from(want.window.rows) || bytes >= want.window.bytes;
+        let last = read.last().map(|letter| letter.seq);
+        let mark = Mark { after: last.unwrap_or(want.after), goes_on };
         for letter in read {
+            let is_left = match (&want.part, &letter.key) {
+                (Part::Order { .. }, Some(key)) => !self.keys.takes(key),
+                _ => false,
+            };
             // What is held already is as it was, or further.
-            if !self.lanes.holds(letter.seq) {
-                self.lanes.offer(Waiting {
-                    seq: letter.seq,
-                    key: letter.key.clone(),
-                    attempts: letter.attempts,
-                    not_before_ms: letter.not_before_ms,
-                    accepted_ms: letter.accepted_ms,
-                    replayed: letter.replayed,
-                });
-                self.bytes += letter.body.len();
-                let attempts = letter.attempts;
-                self.held.insert(letter.seq, Held { letter: Arc::new(letter), attempts });
+            if !is_left && !self.lanes.holds(letter.seq) {
+                self.hold(letter);
             }
         }
+        match &want.part {
+            Part::Order { .. } => self.order = mark,
+            Part::Replays => self.replays = mark,
+            Part::Key(key) => self.keys.was_fed(key, last, !goes_on),
+        }
+    }
+
+    fn hold(&mut self, letter: Pending) {
+        self.lanes.offer(Waiting {
+            seq: letter.seq,
+            key: letter.key.clone(),
+            attempts: letter.attempts,
+            not_before_ms: letter.not_before_ms,
+            accepted_ms: letter.accepted_ms,
+            replayed: letter.replayed,
+        });
+        self.bytes += letter.body.len();
+        if let Some(key) = lane(&letter) {
+            self.keys.add(key, letter.seq, letter.body.len());
+        }
+        let attempts = letter.attempts;
+        self.held.insert(letter.seq, Held { letter: Arc::new(letter), attempts });
     }
 
     /// There are new ones behind those that were read.
@@ -157,11 +205,22 @@ impl Shelf {
 
     fn drop_held(&mut self, seq: i64) {
         match self.held.remove(&seq) {
-            Some(held) => self.bytes -= held.letter.body.len(),
+            Some(held) => {
+                let bytes = held.letter.body.len();
+                self.bytes -= bytes;
+                if let Some(key) = lane(&held.letter) {
+                    self.keys.remove(key, bytes);
+                }
+            }
             // It was given up under way, and may have been asked for again before that was over.
             None => self.look_for_replays(),
         }
     }
+}
+
+/// The key whose order a delivery keeps.
+fn lane(letter: &Pending) -> Option<&str> {
+    letter.key.as_deref().filter(|_| !letter.replayed)
 }
 
 fn length<T>(items: impl AsRef<[T]>) -> u64 {

@@ -17,8 +17,8 @@ const PAGE: u32 = 1000;
 
 #[derive(Args, Debug)]
 pub(super) struct Dead {
-    /// Only those of this notifier, an instance
-    #[arg(long, short)]
+    /// Only those of this notifier
+    #[arg(long, value_name = "INSTANCE")]
     notifier: Option<String>,
     /// How many at most, oldest first
     #[arg(long, short = 'n', value_name = "NUMBER", default_value_t = 100)]

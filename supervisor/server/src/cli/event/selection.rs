@@ -16,8 +16,8 @@ pub(super) struct Selection {
     /// Deliveries, by the ids that `outboard event dead` shows; none: all of the notifier
     #[arg(value_name = "DELIVERY")]
     deliveries: Vec<String>,
-    /// Those of this notifier, an instance
-    #[arg(long, short)]
+    /// Those of this notifier
+    #[arg(long, value_name = "INSTANCE")]
     notifier: Option<String>,
     /// Write JSON
     #[arg(long)]
