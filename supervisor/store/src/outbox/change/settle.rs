@@ -113,8 +113,13 @@ impl Change {
         let mut met = Vec::new();
         for chunk in chunks(dead) {
             let buried: Vec<Row> = within!(&mut self.transaction, connection => {
-                let mut query =
-                    QueryBuilder::new("DELETE FROM delivery WHERE state = 2 AND (seq, notifier) IN (");
+                // By seq alone too: for pairs SQLite would look at all that is dead.
+                let mut query = QueryBuilder::new("DELETE FROM delivery WHERE state = 2 AND seq IN (");
+                let mut list = query.separated(", ");
+                for row in chunk {
+                    list.push_bind(row.seq);
+                }
+                query.push(") AND (seq, notifier) IN (");
                 query.push_values(chunk, |mut values, row| {
                     values.push_bind(row.seq).push_bind(&*row.notifier);
                 });

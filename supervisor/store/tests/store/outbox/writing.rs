@@ -1,5 +1,7 @@
 //! Events go in, and what became of them is written down.
 
+use std::time::Duration;
+
 use outboard_store::outbox::{Accept, Group, Outcome, Receipt, Settle, State};
 
 use super::*;
@@ -190,6 +192,24 @@ on_both_databases! {
         settle(&store, "slack", 1, Outcome::Delivered).await;
         assert_eq!(counts(&store, "slack").await, (0, 0, 0));
         assert_eq!(store.outbox().bytes().await.unwrap(), 0);
+    }
+
+    async fn a_write_that_breaks_off_is_in_whole_or_not_at_all(database: Database) {
+        let store = database.open().await;
+        for round in 0..60_u64 {
+            let events = (0..20).map(|n| event(&format!("{round}-{n}"), &["slack"])).collect();
+            let accept = vec![Accept { events }];
+            let group = Group { now_ms: NOW, accept, settle: Vec::new() };
+            let write = store.outbox().write(&group, &WIDE);
+            // Dropped somewhere on its way, as by a supervisor that ends.
+            drop(tokio::time::timeout(Duration::from_micros(round * 100), write).await);
+            let repeats = receipts(&store.outbox().write(&group, &WIDE).await.unwrap());
+            let repeated = repeats.iter().filter(|receipt| receipt.repeated).count();
+            assert!(repeated == 0 || repeated == 20, "{repeated} of 20 were in");
+        }
+        assert_eq!(pending_seqs(&store, "slack").await.len(), 1200);
+        assert_eq!(counts(&store, "slack").await, (1200, 12_000, 0));
+        assert_eq!(store.outbox().bytes().await.unwrap(), 12_000);
     }
 
     async fn several_writers_never_show_a_later_number_before_an_earlier_one(database: Database) {
