@@ -2,9 +2,10 @@
 //!
 //! It greets, echoes, and shows chains, filters, live endpoints and the way back to the host (`handlers`),
 //! bodies in pieces (`bodies`), connections that stay (`connections`), and limits (`limited`). It is told of events
-//! (`notify`) and knows people (`people`), where its manifest is roles.toml. What a plugin should not do stands
-//! apart, in `misbehave`.
+//! (`notify`), announces some (`announce`) and knows people (`people`), where its manifest is roles.toml. What a plugin
+//! should not do stands apart, in `misbehave`.
 
+mod announce;
 mod bodies;
 mod connections;
 mod handlers;
@@ -146,7 +147,7 @@ fn publish(endpoints: &mut Endpoints<Instance>) {
 
     endpoints.get("notified", notify::list);
     endpoints.on(Endpoint::delete("notified"), notify::forget);
-    endpoints.post("emit/:kind", notify::emit);
+    endpoints.post("emit/:kind", announce::emit);
     endpoints.get("asked", people::asked);
 
     endpoints.post("misbehave/:what", misbehave::on_request);

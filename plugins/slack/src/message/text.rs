@@ -89,9 +89,11 @@ fn split(markup: &str, most: usize) -> (&str, &str) {
         return (markup, "");
     }
     let line = markup[..end].rfind('\n').filter(|line| *line > 0);
-    // Not within an escape, nor within a link or a mention.
-    let end = line.unwrap_or_else(|| whole_before(markup, end, '&', ';'));
-    let end = if line.is_some() { end } else { whole_before(markup, end, '<', '>') };
+    // Without lines: not within an escape, nor within a link or a mention.
+    let end = line.unwrap_or_else(|| {
+        let end = whole_before(markup, end, '&', ';');
+        whole_before(markup, end, '<', '>')
+    });
     let (piece, rest) = markup.split_at(end);
     (piece, rest.strip_prefix('\n').unwrap_or(rest))
 }
