@@ -66,14 +66,25 @@ impl Example {
             Self { jobs: nowhere, events: nowhere, output, process, child, directory };
         example.jobs = example.address("jobs:   http://")?;
         example.events = example.address("events: http://")?;
-        example.output.wait(0, "Ctrl-C ends it")?;
+        example.line("Ctrl-C ends it")?;
         Ok(example)
     }
 
     fn address(&self, words: &str) -> Result<SocketAddr> {
-        let line = self.output.wait(0, words)?;
+        let line = self.line(words)?;
         let address = line.trim_start_matches(words).split('/').next().unwrap_or_default();
         address.parse().with_context(|| line.clone())
+    }
+
+    /// Three programs start one after the other, which takes its time on a busy machine. `run` itself gives up
+    /// where it takes too long.
+    fn line(&self, words: &str) -> Result<String> {
+        for _ in 0..8 {
+            if let Ok(line) = self.output.wait(0, words) {
+                return Ok(line);
+            }
+        }
+        self.output.wait(0, words)
     }
 
     /// A request through nginx.
@@ -155,7 +166,7 @@ impl Drop for Example {
 /// `run` with what the tests have built, and everything that it writes in a directory.
 pub(crate) fn command(directory: &Path) -> Result<Command> {
     let run = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/examples/jobs/run");
-    let mut command = Command::new("python3");
+    let mut command = Command::new(places::python()?);
     command.arg("-B").arg(run).args(["--port", "0", "--directory"]).arg(directory);
     let programs: [(&str, PathBuf); 3] = [
         ("--outboard", places::outboard()?),
