@@ -8,7 +8,7 @@ use outboard_core::auth::{Answer, GroupMatch, User, allows, answer};
 use outboard_proto::plugin::v1 as wire;
 use outboard_proto::plugin::v1::Capability;
 use outboard_proto::plugin::v1::authenticator_client::AuthenticatorClient;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::percent_decode_str;
 use tokio::time::{Instant, timeout_at};
 use tonic::transport::Channel;
 use tonic::{Code, Response, Status};
@@ -230,10 +230,14 @@ fn is_sick(code: Code) -> bool {
 
 /// A text of a plugin for the log: without the token, should it quote that, and not longer than need be.
 fn without(text: &str, token: &str) -> String {
+    let quotes = |text: &str| !token.is_empty() && text.contains(token);
     let mut text = text.to_owned();
-    if !token.is_empty() {
-        let encoded = utf8_percent_encode(token, NON_ALPHANUMERIC).to_string();
-        text = text.replace(token, "***").replace(&encoded, "***");
+    if quotes(&text) {
+        text = text.replace(token, "***");
+    }
+    // However much of it is escaped, as in a URL.
+    if quotes(&percent_decode_str(&text).decode_utf8_lossy()) {
+        "a message that quotes the token, and so is left out".clone_into(&mut text);
     }
     text.chars().take(LONGEST_MESSAGE).collect()
 }

@@ -12,3 +12,4 @@ mod http;
 mod people;
 mod plugin;
 mod tls;
+mod traces;
