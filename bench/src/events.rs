@@ -15,6 +15,7 @@ use anyhow::Result;
 /// `count` events while supervisor and notifiers are killed, then `rounds` of `seconds` beside Redis.
 pub(crate) fn measure(count: usize, rounds: usize, seconds: u64) -> Result<String> {
     let chaos = chaos::measure(count)?;
+    eprintln!("bench: events, beside Redis");
     let rates = rates::measure(rounds, seconds)?;
     Ok(format!("{chaos}\n{rates}"))
 }

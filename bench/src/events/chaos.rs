@@ -18,7 +18,7 @@ use crate::figures::verdict;
 
 const SOURCES: usize = 8;
 const NOTIFIERS: [&str; 2] = ["first", "second"];
-/// Events between two kills, about: so there are ten in a quick run, and a hundred in a full one at most.
+/// At least so many; a long run has more.
 const KILLS: usize = 10;
 const MOST_PAUSE: Duration = Duration::from_secs(3);
 /// As long as nothing is told, before that is a loss.

@@ -44,7 +44,7 @@ pub(crate) fn measure(rounds: usize, seconds: u64) -> Result<String> {
 fn outboard(holds: bool, batch: usize, seconds: u64) -> Result<f64> {
     let stage = Stage::open(&[Notifier { name: "only", holds }])?;
     let socket = stage.socket();
-    contest(seconds, |source, end| {
+    let rate = contest(seconds, |source, end| {
         let mut client = client::Client::connect(&socket)?;
         let mut count = 0;
         while Instant::now() < end {
@@ -53,7 +53,9 @@ fn outboard(holds: bool, batch: usize, seconds: u64) -> Result<f64> {
             count += batch;
         }
         Ok(count)
-    })
+    })?;
+    stage.end()?;
+    Ok(rate)
 }
 
 fn redis(batch: usize, seconds: u64) -> Result<f64> {

@@ -5,6 +5,8 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
@@ -20,6 +22,10 @@ use crate::{
     server::outboard::Data,
     usage,
 };
+
+/// As long as a notifier may take to come up after its supervisor.
+const COMING_UP: Duration = Duration::from_secs(5);
+const GLANCE: Duration = Duration::from_millis(10);
 
 pub(crate) struct Stage {
     // In this order: first the processes end, then their files go.
@@ -65,17 +71,31 @@ impl Stage {
         Ok(())
     }
 
-    /// With `-9`. The supervisor starts it again. False: it was not there at the moment.
+    /// With `-9`. The supervisor starts it again. False: it did not come up in time to be killed.
     pub(crate) fn kill_notifier(&self, name: &str) -> bool {
-        let Ok(leaves) = usage::leaves(self.supervisor.pid()) else { return false };
-        let is_it = |pid: &&u32| {
+        let end = Instant::now() + COMING_UP;
+        while Instant::now() < end {
+            if let Some(pid) = self.pid_of(name) {
+                return kill(pid, Signal::SIGKILL).is_ok();
+            }
+            thread::sleep(GLANCE);
+        }
+        false
+    }
+
+    fn pid_of(&self, name: &str) -> Option<Pid> {
+        let is_it = |pid: &u32| {
             let command = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             command.trim_end_matches('\0').ends_with(&format!("\0{name}"))
         };
-        let Some(pid) = leaves.iter().find(is_it).and_then(|pid| i32::try_from(*pid).ok()) else {
-            return false;
-        };
-        kill(Pid::from_raw(pid), Signal::SIGKILL).is_ok()
+        let leaves = usage::leaves(self.supervisor.pid()).ok()?;
+        let pid = leaves.into_iter().find(is_it)?;
+        i32::try_from(pid).ok().map(Pid::from_raw)
+    }
+
+    /// With `-9`: an event that is held would be waited for.
+    pub(crate) fn end(mut self) -> Result<()> {
+        self.supervisor.kill()
     }
 }
 
