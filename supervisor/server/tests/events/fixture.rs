@@ -29,7 +29,7 @@ use tonic::transport::{Channel, Endpoint, Server};
 use tonic::{Request, Response, Status};
 
 /// Longer than anything here takes on a busy machine.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 pub(crate) type Answer = Result<OnNotifyResponse, Status>;
 type Answering = Pin<Box<dyn Future<Output = Answer> + Send>>;
@@ -78,7 +78,7 @@ impl Place {
     }
 
     pub(crate) async fn open_without_roles(&self, settings: Settings) -> Running {
-        let url = DatabaseUrl::sqlite(&self.path("events.db"));
+        let url = DatabaseUrl::sqlite(self.path("events.db"));
         let store = Store::open(&url, &Options::default()).await.unwrap();
         let (routes, roster) = (Arc::new(Routes::default()), Roster::default());
         let (events, working) =

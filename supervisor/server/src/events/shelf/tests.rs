@@ -76,9 +76,9 @@ fn a_long_key_goes_on_in_order_to_its_end_and_reads_little_twice() {
         read += waits.fill(&mut shelf);
         let Some((letter, _)) = shelf.next(0) else { break };
         if letter.key.is_some() {
-            order.push(letter.seq)
+            order.push(letter.seq);
         } else {
-            others += 1
+            others += 1;
         }
         waits.done(&mut shelf, letter.seq);
         // More of it comes while it is long.
