@@ -110,7 +110,7 @@ fn report(
     let is_kept = lost + disorder + other_ids + shared == 0;
     let mut text = format!(
         "{count} events from {SOURCES} sources with {KEYS} keys each, told to {} notifiers, while the supervisor was \
-         killed (-9) {} times and a notifier {} times. {} batches had to be sent again. All were accepted after \
+         killed (-9) {} times and a notifier {} times. {} times a batch was sent in vain and sent again. All were accepted after \
          {:.1} s, and told after {:.1} s.\n\n",
         NOTIFIERS.len(),
         kills.supervisor,

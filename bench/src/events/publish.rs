@@ -27,7 +27,7 @@ const TEXT: &str = "the job has taken its input from the place it was told of an
 #[derive(Default)]
 pub(crate) struct Progress {
     pub(crate) accepted: AtomicUsize,
-    /// Batches that had to be sent again.
+    /// How often a batch was sent and not answered with 202.
     pub(crate) again: AtomicUsize,
 }
 
