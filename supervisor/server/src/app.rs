@@ -165,6 +165,9 @@ async fn open(start: Start) -> anyhow::Result<(Arc<App>, Doors)> {
     if let Some(metrics) = &metrics {
         tracing::info!(address = %metrics.address()?, "metrics are served");
     }
+    if let Some(service) = &service {
+        tracing::info!(listen = service.place(), "services are answered");
+    }
     let app = Arc::new(App {
         plugins: Plugins::new(context.clone(), &external_url),
         limits: Arc::new(ArcSwap::from_pointee(settings::limits(&config))),

@@ -117,6 +117,11 @@ impl Service {
         self.listener.address()
     }
 
+    /// Where it is, as `service.listen` has it.
+    pub fn place(&self) -> String {
+        self.listener.place()
+    }
+
     /// How long callers may take. Default: 30 seconds for each.
     #[must_use]
     pub fn with_patience(self, patience: Patience) -> Self {

@@ -29,7 +29,7 @@ pub enum Listen {
 /// A bound socket. One of a path is removed with it.
 #[derive(Debug)]
 pub(super) enum Listener {
-    Unix { listener: UnixListener, gid: Option<u32>, _path: Removed },
+    Unix { listener: UnixListener, gid: Option<u32>, path: Removed },
     Tcp(TcpListener),
 }
 
@@ -84,6 +84,14 @@ impl Listener {
             Self::Tcp(listener) => listener.local_addr().ok(),
         }
     }
+
+    /// As it is written in the configuration.
+    pub(super) fn place(&self) -> String {
+        match self {
+            Self::Unix { path, .. } => format!("unix:{}", path.0.display()),
+            Self::Tcp(_) => self.address().map(|address| address.to_string()).unwrap_or_default(),
+        }
+    }
 }
 
 impl Drop for Removed {
@@ -116,7 +124,7 @@ fn unix(path: &Path, group: Option<&str>) -> Result<Listener, BindError> {
     }
     socket.listen(BACKLOG).map_err(failed)?;
     let listener = UnixListener::from_std(socket.into()).map_err(failed)?;
-    Ok(Listener::Unix { listener, gid: gid.map(Gid::as_raw), _path: bound })
+    Ok(Listener::Unix { listener, gid: gid.map(Gid::as_raw), path: bound })
 }
 
 /// By name or by number.
