@@ -10,7 +10,7 @@ use e2e::supervisor::{LIMIT, http::Reply, stage::Stage};
 use serde_json::Value;
 
 use crate::{
-    people::{self, ANN, BOB, CARL},
+    people::{self, ANN, BOB, CARL, DORA, EMIL},
     proxy::Proxy,
 };
 
@@ -33,6 +33,9 @@ pub(crate) fn while_the_plugin_is_up(start: Start) -> Result<()> {
         ("a wrong token", ANN.with_token("bob-token").headers(), 401),
         ("somebody unknown", "Email-Id: eve@example.org\r\nAccess-Token: x\r\n".to_owned(), 401),
         ("two of them", format!("{}{}", ANN.headers(), BOB.headers()), 401),
+        // N6: a plugin that lies is not believed.
+        ("somebody whom the plugin takes for Ann", DORA.headers(), 401),
+        ("somebody without an e-mail", EMIL.headers(), 401),
         ("without the group", BOB.headers(), 403),
         ("not active", CARL.headers(), 403),
         ("somebody with the group", ANN.headers(), 200),

@@ -12,6 +12,11 @@ pub(crate) const BOB: Claim = Claim("bob@example.org", "bob-token");
 /// Not active any more.
 pub(crate) const CARL: Claim = Claim("carl@example.org", "carl-token");
 
+/// The auth plugin says that this is Ann.
+pub(crate) const DORA: Claim = Claim("dora@example.org", "dora-token");
+/// The auth plugin says that this is somebody without an e-mail.
+pub(crate) const EMIL: Claim = Claim("emil@example.org", "emil-token");
+
 /// As parameters of an instance: what stands behind its `[[instance]]`.
 pub(crate) const PEOPLE: &str = r#"
 [instance.parameters.auth.users."ann@example.org"]
@@ -27,6 +32,14 @@ groups = ["sales"]
 token = "carl-token"
 active = false
 groups = ["ops"]
+[instance.parameters.auth.users."dora@example.org"]
+token = "dora-token"
+groups = ["ops"]
+answer = "ann@example.org"
+[instance.parameters.auth.users."emil@example.org"]
+token = "emil-token"
+groups = ["ops"]
+answer = ""
 "#;
 
 /// What a client says of itself.
