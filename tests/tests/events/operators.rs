@@ -1,5 +1,7 @@
 //! `outboard event`, and what is measured.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Result, ensure};
 use e2e::supervisor::metrics::{CONFIGURATION, Metrics};
 
@@ -79,5 +81,28 @@ fn an_event_that_nobody_knows_is_told_so_and_one_that_is_stuck_is_seen() -> Resu
     let notifier = &listed["notifiers"][0];
     ensure!(notifier["pending"] == 1 && notifier["types"][0] == "*", "{listed}");
     ensure!(notifier["oldest"].is_string() && listed["outbox_bytes"] != 0, "{listed}");
+    Ok(())
+}
+
+#[test]
+fn a_notifier_that_never_answers_keeps_the_supervisor_no_longer_than_a_request_would() -> Result<()>
+{
+    let stage = stage()?;
+    stage.configure(&format!("drain_timeout = \"300ms\"\n{GRANT}"))?;
+    let mut supervisor = stage.serve()?;
+    emit(&supervisor, "id=stuck", "{\"mock\": {\"hang\": 1}}")?;
+    let end = Instant::now() + e2e::supervisor::LIMIT;
+    while supervisor.get("/api/mock/notified")?.json()?["running"] != 1 {
+        ensure!(Instant::now() < end, "it was not told");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let began = Instant::now();
+    supervisor.stop()?;
+    ensure!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    drop(supervisor);
+
+    let supervisor = stage.serve()?;
+    let delivered = delivery(&supervisor, "stuck-0", |it| it["state"] == "delivered")?;
+    ensure!(delivered["attempts"] == 2, "{delivered}");
     Ok(())
 }

@@ -92,8 +92,8 @@ fn a_plugin_that_does_not_keep_what_its_manifest_promises_has_no_instance() -> R
     let stage = Stage::new()?;
     let plugin = stage.plugin("frames");
     fs::create_dir(&plugin)?;
-    fs::copy(env!("CARGO_BIN_EXE_e2e-frames-plugin"), plugin.join("frames"))?;
-    let manifest = "name = \"frames\"\ncommand = [\"frames\", \"frames\", \"well\"]\nauthenticate = true\nnotify.types = [\"*\"]\n";
+    fs::copy(env!("CARGO_BIN_EXE_e2e-frames-plugin"), plugin.join("e2e-frames-plugin"))?;
+    let manifest = "name = \"frames\"\ncommand = [\"e2e-frames-plugin\", \"frames\", \"well\"]\nauthenticate = true\nnotify.types = [\"*\"]\n";
     fs::write(plugin.join("plugin.toml"), manifest)?;
     let supervisor = stage.serve()?;
     let plugin = supervisor.plugin("frames")?;

@@ -6,6 +6,7 @@ use outboard_core::event::{Event, wire};
 use outboard_proto::plugin::v1::notifier_client::NotifierClient;
 use outboard_proto::plugin::v1::{Capability, NotifyOutcome, OnNotifyRequest, OnNotifyResponse};
 use outboard_store::outbox::Pending;
+use tokio::time::Instant;
 use tonic::{Code, Status};
 
 use super::Common;
@@ -56,7 +57,7 @@ pub(super) async fn on_notify(
         attempt,
         replayed: letter.replayed,
     };
-    let timeout = common.settings.timeout;
+    let (timeout, began) = (common.settings.timeout, Instant::now());
     let mut request = tonic::Request::new(message);
     request.set_timeout(timeout);
     let mut client =
@@ -64,7 +65,8 @@ pub(super) async fn on_notify(
     tokio::select! {
         answered = tokio::time::timeout(timeout, client.on_notify(request)) => {
             let answered = answered.unwrap_or_else(|_| Err(Status::deadline_exceeded("")));
-            Ok(judge(answered.map(tonic::Response::into_inner), timeout))
+            let is_late = began.elapsed() >= timeout;
+            Ok(judge(answered.map(tonic::Response::into_inner), is_late.then_some(timeout)))
         }
         () = activation.is_cut_off() => {
             Ok(retry("the instance was closed before it had answered".to_owned()))
@@ -72,10 +74,11 @@ pub(super) async fn on_notify(
     }
 }
 
-fn judge(answered: Result<OnNotifyResponse, Status>, timeout: Duration) -> Answer {
+/// `late`: the time limit, if it was reached.
+fn judge(answered: Result<OnNotifyResponse, Status>, late: Option<Duration>) -> Answer {
     let answer = match answered {
         Ok(answer) => answer,
-        Err(status) => return failed(&status, timeout),
+        Err(status) => return failed(&status, late),
     };
     let error = match plain(&answer.message) {
         message if message.is_empty() => "the plugin gave no reason; see its log".to_owned(),
@@ -92,16 +95,20 @@ fn judge(answered: Result<OnNotifyResponse, Status>, timeout: Duration) -> Answe
     }
 }
 
-fn failed(status: &Status, timeout: Duration) -> Answer {
-    match status.code() {
-        Code::Unimplemented => {
-            Answer::Rejected { error: "the plugin does not implement Notifier.OnNotify".to_owned() }
+fn failed(status: &Status, late: Option<Duration>) -> Answer {
+    match (status.code(), late) {
+        (Code::Unimplemented, _) => {
+            let error = "the plugin does not implement Notifier.OnNotify".to_owned();
+            Answer::Rejected { error }
         }
-        // The second is what our own client says when it was the first to look at the clock.
-        Code::DeadlineExceeded | Code::Cancelled => {
-            retry(format!("no answer within {}", humantime::format_duration(timeout)))
+        // Cancelled is what our own client says, whether it looked at the clock or lost the connection.
+        (Code::DeadlineExceeded | Code::Cancelled, Some(limit)) => {
+            retry(format!("no answer within {}", humantime::format_duration(limit)))
         }
-        code => retry(plain(&format!("{code:?}: {}", status.message()))),
+        (Code::Cancelled, None) => {
+            retry("the plugin went away before it had answered; see its log".to_owned())
+        }
+        (code, _) => retry(plain(&format!("{code:?}: {}", status.message()))),
     }
 }
 
@@ -122,11 +129,9 @@ fn plain(text: &str) -> String {
 mod tests {
     use super::*;
 
-    const LIMIT: Duration = Duration::from_secs(30);
-
     fn answer(outcome: i32, message: &str, after: Option<(i64, i32)>) -> Answer {
         let retry_after = after.map(|(seconds, nanos)| prost_types::Duration { seconds, nanos });
-        judge(Ok(OnNotifyResponse { outcome, message: message.to_owned(), retry_after }), LIMIT)
+        judge(Ok(OnNotifyResponse { outcome, message: message.to_owned(), retry_after }), None)
     }
 
     #[test]
@@ -163,15 +168,19 @@ mod tests {
 
     #[test]
     fn an_error_is_tried_again_and_a_missing_call_is_not() {
-        let check = |status: Status, words: &str, is_final: bool| match failed(&status, LIMIT) {
+        let late = Some(Duration::from_secs(30));
+        let check = |status: Status, late, words: &str, is_final: bool| match failed(&status, late)
+        {
             Answer::Retry { error, .. } => assert!(!is_final && error.contains(words), "{error}"),
             Answer::Rejected { error } => assert!(is_final && error.contains(words), "{error}"),
             Answer::Delivered => panic!("delivered"),
         };
-        check(Status::unimplemented(""), "OnNotify", true);
-        check(Status::deadline_exceeded(""), "within 30s", false);
-        check(Status::cancelled(""), "within 30s", false);
-        check(Status::internal("broken"), "Internal: broken", false);
-        check(Status::unavailable("gone"), "gone", false);
+        check(Status::unimplemented(""), None, "OnNotify", true);
+        check(Status::deadline_exceeded(""), late, "within 30s", false);
+        check(Status::cancelled(""), late, "within 30s", false);
+        check(Status::cancelled(""), None, "went away", false);
+        check(Status::deadline_exceeded("of its own"), None, "of its own", false);
+        check(Status::internal("broken"), None, "Internal: broken", false);
+        check(Status::unavailable("gone"), None, "gone", false);
     }
 }

@@ -9,7 +9,7 @@ use futures_util::stream::FuturesUnordered;
 use outboard_core::event::retry::{self, Policy, Verdict};
 use outboard_proto::plugin::v1::Capability;
 use outboard_store::outbox::{Outcome, Pending, Settle};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +23,9 @@ use super::{Common, in_ms, now_ms};
 const LOOK: Duration = Duration::from_secs(1);
 /// After the database failed, and after an instance was away that seemed to be there.
 const PAUSE: Duration = Duration::from_millis(200);
+/// Deliveries under way for each place at the notifier: one that was answered gives its place up, and keeps its key
+/// until that is on disk.
+const PER_PLACE: usize = 8;
 /// Between two complaints about one notifier.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
 
@@ -34,6 +37,8 @@ pub(super) struct Dispatcher {
     changes: watch::Receiver<()>,
     lease: Lease,
     shelf: Shelf,
+    /// At the notifier.
+    places: Arc<Semaphore>,
     running: FuturesUnordered<BoxFuture<'static, Attempt>>,
     /// The database is left alone until then.
     read_at: Instant,
@@ -78,7 +83,8 @@ impl Dispatcher {
             bell: common.bells.hang(&notifier),
             changes: common.routes.changes(),
             lease: Lease::new(common.clone(), notifier.clone()),
-            shelf: Shelf::new(common.settings.concurrency),
+            shelf: Shelf::new(common.settings.concurrency.saturating_mul(PER_PLACE)),
+            places: Arc::new(Semaphore::new(common.settings.concurrency)),
             running: FuturesUnordered::new(),
             read_at: now,
             look_at: now + LOOK,
@@ -154,7 +160,8 @@ impl Dispatcher {
 
     fn begin(&mut self) {
         while let Some((letter, attempts)) = self.shelf.next(now_ms()) {
-            let attempt = attempt(self.common.clone(), self.notifier.clone(), letter, attempts + 1);
+            let (common, notifier) = (self.common.clone(), self.notifier.clone());
+            let attempt = attempt(common, notifier, self.places.clone(), letter, attempts + 1);
             self.running.push(Box::pin(attempt));
         }
     }
@@ -235,11 +242,16 @@ impl Dispatcher {
 async fn attempt(
     common: Arc<Common>,
     notifier: Arc<str>,
+    places: Arc<Semaphore>,
     letter: Arc<Pending>,
     attempt: u32,
 ) -> Attempt {
     let seq = letter.seq;
-    let answer = match call::on_notify(&common, &notifier, &letter, attempt).await {
+    // It is never closed.
+    let place = places.acquire().await;
+    let answer = call::on_notify(&common, &notifier, &letter, attempt).await;
+    drop(place);
+    let answer = match answer {
         Ok(answer) => answer,
         Err(Away) => return Attempt { seq, came_to: CameTo::Away },
     };
