@@ -15,7 +15,7 @@ mod peer;
 mod tls;
 
 pub use broker::{Broker, BrokerConfig, BrokerError, BrokerService};
-pub use connect::{CONNECTION_WINDOW, ConnectError, MAX_FRAME_SIZE, STREAM_WINDOW, connect};
+pub use connect::{CONNECTION_WINDOW, ConnectError, STREAM_WINDOW, connect};
 pub use identity::{Identity, TlsError, peer_from_pem};
 pub use incoming::Incoming;
 pub use io::Io;

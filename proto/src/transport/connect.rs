@@ -30,9 +30,6 @@ use crate::handshake::Address;
 pub const STREAM_WINDOW: u32 = 1024 * 1024;
 /// The same for all calls of a connection.
 pub const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
-/// Largest frame of HTTP/2 that is offered, in bytes: a piece of a body comes whole, with what else its message has.
-/// Larger ones are no faster, and a slow reader's piece would hold on to more memory than its own. Measured.
-pub const MAX_FRAME_SIZE: u32 = 72 * 1024;
 /// How often a Unix socket is tried again whose queue of connections is full.
 const FULL_BACKLOG_PAUSE: Duration = Duration::from_millis(5);
 
@@ -163,7 +160,7 @@ pub async fn connect(
     Endpoint::from_static("http://localhost")
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_frame_size(MAX_FRAME_SIZE)
+        // Frames are left at 16 KiB: larger ones save reads, but what nobody reads then holds on to twice its bytes.
         .connect_with_connector(connector)
         .await
         .map_err(|source| ConnectError::Http2 { address: address.clone(), source })

@@ -9,8 +9,8 @@ use outboard_proto::goplugin::grpc_controller_server::GrpcControllerServer;
 use outboard_proto::goplugin::grpc_stdio_server::GrpcStdioServer;
 use outboard_proto::handshake::{Address, Line};
 use outboard_proto::transport::{
-    AddressRule, Broker, BrokerConfig, CONNECTION_WINDOW, Identity, Incoming, Listener,
-    MAX_FRAME_SIZE, PeerCheck, STREAM_WINDOW, Tls, peer_from_pem,
+    AddressRule, Broker, BrokerConfig, CONNECTION_WINDOW, Identity, Incoming, Listener, PeerCheck,
+    STREAM_WINDOW, Tls, peer_from_pem,
 };
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -30,6 +30,8 @@ use super::{Process, Server};
 const SOCKET_PREFIX: &str = "plugin";
 /// The service name that go-plugin hosts ask the health of.
 const HEALTH_NAME: &str = "plugin";
+/// A message of frames in one piece, where the host takes the offer. Measured.
+const MAX_FRAME_SIZE: u32 = 128 * 1024;
 /// The host bounds what it sends at once; a lower limit here would only make it wait.
 const CONCURRENT_CALLS: u32 = 4096;
 
