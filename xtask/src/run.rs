@@ -24,9 +24,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let packages = ["mock"].iter().chain(plugins::TO_CONFIGURE);
     let packages: Vec<String> = packages.map(|name| format!("outboard-plugin-{name}")).collect();
     let packages = packages.iter().flat_map(|package| ["-p", package]);
-    let mut build = cargo(&["build", "--release", "-p", "outboard", "--bins"]);
+    let mut build = cargo(&["build", "--profile", "trial", "-p", "outboard", "--bins"]);
     run_command(build.args(packages))?;
-    let built = tree::target().join("release");
+    let built = tree::target().join("trial");
     let home = tree::target().join("run");
     eprintln!("xtask: assembling the bundled plugins in {}", home.join("plugins").display());
     plugins::assemble(&home.join("plugins"), &built)?;
