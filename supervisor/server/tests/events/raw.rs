@@ -66,35 +66,29 @@ async fn one_that_answers_twice_is_taken_at_its_first_word() {
 
 #[tokio::test]
 async fn one_that_answers_with_rubbish_has_not_got_it() {
-    let place = Place::new();
-    let socket = place.path("n");
-    let rubbish = Bytes::from_static(b"\x00\x00\x00\x00\x02\xff\xff");
-    let serving = tokio::spawn(serve(UnixListener::bind(&socket).unwrap(), rubbish));
-    let mut settings = settings();
-    settings.attempts = 1;
-    let running = place.open(settings, &["chat"]).await;
-    running.serve("chat", &socket);
-    running.publish(vec![event("1", None)]).await;
-    let dead = running.delivery("1", "chat", |it| it.state == State::Dead).await;
-    assert!(dead.error.unwrap().contains("1 attempt"));
-    running.close().await;
-    serving.abort();
+    let error = error_after(b"\x00\x00\x00\x00\x02\xff\xff").await;
+    assert!(error.contains("1 attempt"), "{error}");
 }
 
 #[tokio::test]
 async fn one_that_announces_a_huge_answer_has_not_got_it_and_takes_no_memory() {
+    let error = error_after(b"\x00\x7f\xff\xff\xff").await;
+    assert!(error.contains("OutOfRange"), "{error}");
+}
+
+/// Why the only attempt failed, of one that answers so.
+async fn error_after(answer: &'static [u8]) -> String {
     let place = Place::new();
     let socket = place.path("n");
-    let huge = Bytes::from_static(b"\x00\x7f\xff\xff\xff");
-    let serving = tokio::spawn(serve(UnixListener::bind(&socket).unwrap(), huge));
+    let listener = UnixListener::bind(&socket).unwrap();
+    let serving = tokio::spawn(serve(listener, Bytes::from_static(answer)));
     let mut settings = settings();
     settings.attempts = 1;
     let running = place.open(settings, &["chat"]).await;
     running.serve("chat", &socket);
     running.publish(vec![event("1", None)]).await;
     let dead = running.delivery("1", "chat", |it| it.state == State::Dead).await;
-    let error = dead.error.unwrap();
-    assert!(error.contains("OutOfRange"), "{error}");
     running.close().await;
     serving.abort();
+    dead.error.unwrap()
 }
