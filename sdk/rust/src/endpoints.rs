@@ -166,6 +166,7 @@ impl Endpoint {
             first_byte_timeout_ms: millis(self.first_byte_timeout),
             idle_timeout_ms: millis(self.idle_timeout),
             max_concurrent_requests: self.max_concurrent_requests,
+            ..v1::Endpoint::default()
         }
     }
 }

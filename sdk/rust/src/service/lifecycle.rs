@@ -68,7 +68,7 @@ impl<P: Plugin> Lifecycle for LifecycleService<P> {
         &self,
         request: Request<CheckRequest>,
     ) -> Result<Response<CheckResponse>, Status> {
-        let CheckRequest { instance, parameters } = request.into_inner();
+        let CheckRequest { instance, parameters, .. } = request.into_inner();
         let judged = match parameters::read(&parameters) {
             Ok(parameters) => guarded(self.0.plugin.check(&instance, parameters)).await?,
             Err(problem) => Err(problem.into()),

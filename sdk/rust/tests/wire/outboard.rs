@@ -172,7 +172,11 @@ impl Fixture {
     }
 
     async fn check(&self, parameters: &'static str) -> Result<Vec<Problem>, Status> {
-        let request = CheckRequest { instance: "new".to_owned(), parameters: parameters.into() };
+        let request = CheckRequest {
+            instance: "new".to_owned(),
+            parameters: parameters.into(),
+            ..CheckRequest::default()
+        };
         Ok(self.lifecycle().check(request).await?.into_inner().problems)
     }
 

@@ -240,6 +240,7 @@ impl Generation {
             instance: spec.name.clone(),
             parameters,
             reason: reason.into(),
+            ..wire::InitRequest::default()
         };
         let answer = self.call(request, async |mut client, it| client.init(it).await).await;
         let mut problems = match answer {
@@ -275,7 +276,11 @@ impl Generation {
     /// Asks whether `parameters` would do, without making anything of them.
     pub(super) async fn check(&self, spec: &InstanceSpec) -> Result<(), Vec<String>> {
         let parameters = spec.resolve().map_err(|problem| vec![problem])?;
-        let request = wire::CheckRequest { instance: spec.name.clone(), parameters };
+        let request = wire::CheckRequest {
+            instance: spec.name.clone(),
+            parameters,
+            ..wire::CheckRequest::default()
+        };
         match self.call(request, async |mut client, it| client.check(it).await).await {
             Ok(response) if response.problems.is_empty() => Ok(()),
             Ok(response) => Err(explain_all(response.problems)),
