@@ -1,0 +1,7 @@
+//! People, and what they may do: what is decided about it without asking anybody.
+
+pub mod authentication;
+pub mod evaluate;
+pub mod kind;
+pub mod scheme;
+pub mod scope;
