@@ -3,5 +3,6 @@
 pub mod authentication;
 pub mod evaluate;
 pub mod kind;
+pub mod return_url;
 pub mod scheme;
 pub mod scope;
