@@ -2,28 +2,34 @@
 //!
 //! It greets, echoes, and shows chains, filters, live endpoints and the way back to the host (`handlers`),
 //! bodies in pieces (`bodies`), connections that stay (`connections`), and limits (`limited`). It is told of events
-//! (`notify`), announces some (`announce`) and knows people (`people`), where its manifest is roles.toml. What a plugin
-//! should not do stands apart, in `misbehave`.
+//! (`notify`), announces some (`announce`) and knows people (`people`), where its manifest is roles.toml. An instance
+//! of another kind is a scheme (`scheme`), or keeps users or clients (`keeper`). It forgets nobody, but tells who was
+//! deleted (`revoked`). What a plugin should not do stands apart, in `misbehave` and `trouble`.
 
 mod announce;
 mod bodies;
 mod connections;
 mod handlers;
+mod keeper;
 mod limited;
 mod misbehave;
 mod notify;
 mod people;
+mod revoked;
+mod scheme;
+mod trouble;
 
 use std::collections::HashMap;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicU32;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use outboard_sdk::{
     Endpoint, EndpointId, Endpoints, Failure, Host, Init, LiveEndpoints, Load, Plugin, Problem,
-    Problems, Server,
+    Problems, RevokedUser, Server,
 };
 use serde::Deserialize;
+use serde_json::Value;
 
 /// The plugin: one value for the whole process.
 struct Mock;
@@ -37,6 +43,14 @@ struct Parameters {
     misbehave: misbehave::Parameters,
     notify: notify::Parameters,
     auth: people::Parameters,
+    /// The code of a scheme. Named as in Glewlwyd's mock, like the next one.
+    #[serde(rename = "mock-value", alias = "code")]
+    mock_value: String,
+    /// Whatever it is: the parameters are refused.
+    error: Option<Value>,
+    scheme: scheme::Parameters,
+    keep: keeper::Parameters,
+    revoke: revoked::Parameters,
 }
 
 impl Default for Parameters {
@@ -46,12 +60,18 @@ impl Default for Parameters {
             misbehave: misbehave::Parameters::default(),
             notify: notify::Parameters::default(),
             auth: people::Parameters::default(),
+            mock_value: "42".to_owned(),
+            error: None,
+            scheme: scheme::Parameters::default(),
+            keep: keeper::Parameters::default(),
+            revoke: revoked::Parameters::default(),
         }
     }
 }
 
 /// The state of one activation, shared by its handlers.
 struct Instance {
+    name: String,
     greeting: String,
     host: Host,
     endpoints: LiveEndpoints<Self>,
@@ -61,6 +81,11 @@ struct Instance {
     fuse: AtomicU32,
     notified: notify::Notified,
     people: people::People,
+    scheme: scheme::Registry,
+    users: keeper::Users,
+    clients: keeper::Clients,
+    revoked: revoked::Revoked,
+    asked: trouble::Asked,
 }
 
 impl Instance {
@@ -88,11 +113,15 @@ impl Plugin for Mock {
         endpoints: &mut Endpoints<Instance>,
     ) -> Result<Instance, Problems> {
         judge(&init.parameters)?;
-        let Parameters { greeting, misbehave, notify, auth } = init.parameters;
+        let Parameters {
+            greeting, misbehave, notify, auth, mock_value, scheme, keep, revoke, ..
+        } = init.parameters;
         misbehave::in_init(&misbehave, endpoints).await?;
         publish(endpoints);
-        tracing::info!(instance = init.instance, reason = ?init.reason, "ready");
+        tracing::info!(instance = init.instance, reason = ?init.reason, kind = ?init.kind, "ready");
+        let (users, clients) = keeper::open(keep);
         Ok(Instance {
+            name: init.instance,
             greeting,
             host: init.host,
             endpoints: endpoints.live(),
@@ -100,13 +129,25 @@ impl Plugin for Mock {
             fuse: AtomicU32::new(misbehave.crash_after),
             notified: notify::Notified::new(notify)?,
             people: people::People::new(auth),
+            scheme: scheme::Registry::new(mock_value, scheme),
+            users,
+            clients,
+            revoked: revoked::Revoked::new(revoke)?,
+            asked: trouble::Asked::default(),
         })
+    }
+
+    async fn revoke_user(&self, instance: Arc<Instance>, user: RevokedUser) -> Result<(), Failure> {
+        instance.revoked.tell(&instance.name, user).await
     }
 }
 
 fn judge(parameters: &Parameters) -> Result<(), Problems> {
     if parameters.greeting.trim().is_empty() {
         return Err(Problem::new("/greeting", "is empty; write a word or two").into());
+    }
+    if parameters.error.is_some() {
+        return Err(Problem::new("/error", "is refused, as asked").into());
     }
     Ok(())
 }
@@ -149,6 +190,7 @@ fn publish(endpoints: &mut Endpoints<Instance>) {
     endpoints.on(Endpoint::delete("notified"), notify::forget);
     endpoints.post("emit/:kind", announce::emit);
     endpoints.get("asked", people::asked);
+    endpoints.get("revoked", revoked::list);
 
     endpoints.post("misbehave/:what", misbehave::on_request);
 }
@@ -163,5 +205,8 @@ fn main() -> ExitCode {
         .description("Echoes, greets, and misbehaves on demand.")
         .notifier()
         .authenticator()
+        .scheme()
+        .user_backend()
+        .client_backend()
         .serve()
 }

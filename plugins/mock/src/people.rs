@@ -150,11 +150,12 @@ impl Behaviour {
     }
 }
 
-/// `GET asked`: how often the host has asked.
+/// `GET asked`: how often the host has asked, and as `calls` what a scheme or a backend was asked.
 pub(crate) async fn asked(instance: Arc<Instance>, _: Request) -> Response {
     let people = &instance.people;
     Response::json(&json!({
         "authenticate": people.authenticated.load(Ordering::Relaxed),
         "authorize": people.authorized.load(Ordering::Relaxed),
+        "calls": instance.asked.calls(),
     }))
 }

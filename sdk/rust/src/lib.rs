@@ -56,7 +56,8 @@
 //! * A handler's future, the stream of its response and the future of its connection are dropped at an
 //!   `await` when the client is gone or time is up.
 //! * A plugin that implements [`Notifier`] is told of events, and one that implements [`Authenticator`] is asked
-//!   who people are.
+//!   who people are. [`Scheme`] authenticates users beyond their password, [`UserBackend`] keeps users and
+//!   [`ClientBackend`] clients; an operator says which of them an instance is there for: [`InstanceKind`].
 //! * [`Host`], in [`Init`], is the way back: where am I, what is my URL, write a log, announce an event.
 //! * Logs are `tracing` events; [`hclog`] carries them to the host.
 //! * Nothing that an author's code does ends the process but `std::process::exit` and `abort`: a panic
@@ -71,7 +72,9 @@ pub mod sse;
 
 mod activation;
 mod authenticator;
+mod backend;
 mod body;
+mod client_backend;
 mod endpoints;
 mod event;
 mod failure;
@@ -84,9 +87,11 @@ mod plugin;
 mod problem;
 mod request;
 mod response;
+mod scheme;
 mod server;
 mod service;
 mod upgrade;
+mod user_backend;
 
 pub use bytes::Bytes;
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -96,16 +101,20 @@ pub use tonic;
 pub use authenticator::{
     AuthError, Authenticator, Credentials, GroupMatch, Needed, Permission, RefusalReason, User,
 };
+pub use backend::{BackendError, BackendPage, BackendQuery, merge_properties};
 pub use body::{Body, BodyError, BoxError, Gone, Writer};
+pub use client_backend::{BackendClient, ClientBackend, ClientChange};
 pub use endpoints::{Endpoint, EndpointId, Endpoints, LiveEndpoints};
 pub use event::{Event, Receipt};
 pub use failure::Failure;
 pub use host::{Host, HostError, HostErrorKind, HostInfo, LogRecord};
 pub use notifier::{Delivery, Notifier, NotifyError};
 pub use outcome::{IntoOutcome, Outcome};
-pub use plugin::{CloseReason, Init, InitReason, Load, Plugin, RevokedUser};
+pub use plugin::{CloseReason, Init, InitReason, InstanceKind, Load, Plugin, RevokedUser};
 pub use problem::{Problem, Problems};
 pub use request::{InformError, Request};
 pub use response::Response;
+pub use scheme::{Availability, Scheme, SchemeError, Subject};
 pub use server::Server;
 pub use upgrade::Upgraded;
+pub use user_backend::{BackendUser, UserBackend, UserChange};

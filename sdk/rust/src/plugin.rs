@@ -105,8 +105,36 @@ pub struct Init<P> {
     pub parameters: P,
     /// Why now.
     pub reason: InitReason,
+    /// What the instance is there for.
+    pub kind: InstanceKind,
     /// The host's services for this activation. Keep it in the instance to call them later.
     pub host: Host,
+}
+
+/// What an instance is there for, as the operator says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InstanceKind {
+    /// Endpoints, events, or anything else that is none of the others.
+    #[default]
+    Plugin,
+    /// It authenticates users: [`Scheme`](crate::Scheme).
+    Scheme,
+    /// It keeps users: [`UserBackend`](crate::UserBackend).
+    UserBackend,
+    /// It keeps clients: [`ClientBackend`](crate::ClientBackend).
+    ClientBackend,
+}
+
+impl InstanceKind {
+    pub(crate) fn from_proto(kind: v1::InstanceKind) -> Self {
+        match kind {
+            v1::InstanceKind::Unspecified | v1::InstanceKind::Plugin => Self::Plugin,
+            v1::InstanceKind::Scheme => Self::Scheme,
+            v1::InstanceKind::UserBackend => Self::UserBackend,
+            v1::InstanceKind::ClientBackend => Self::ClientBackend,
+        }
+    }
 }
 
 /// Why an activation is made.

@@ -9,20 +9,26 @@ use outboard_proto::env::{APP_VERSION, COOKIE_KEY, COOKIE_VALUE};
 use outboard_proto::frame::Settings;
 use outboard_proto::plugin::v1::Capability;
 use outboard_proto::plugin::v1::authenticator_server::AuthenticatorServer;
+use outboard_proto::plugin::v1::client_backend_server::ClientBackendServer;
 use outboard_proto::plugin::v1::http_server::HttpServer;
 use outboard_proto::plugin::v1::lifecycle_server::LifecycleServer;
 use outboard_proto::plugin::v1::notifier_server::NotifierServer;
+use outboard_proto::plugin::v1::scheme_server::SchemeServer;
+use outboard_proto::plugin::v1::user_backend_server::UserBackendServer;
 use tonic::service::Routes;
 
 use crate::authenticator::Authenticator;
+use crate::client_backend::ClientBackend;
 use crate::go_plugin::{self, Process};
 use crate::host::Connection;
 use crate::notifier::Notifier;
 use crate::plugin::Plugin;
+use crate::scheme::Scheme;
 use crate::service::{
-    About, AuthenticatorService, HttpService, LifecycleService, MAX_MESSAGE_BYTES, NotifierService,
-    Shared,
+    About, AuthenticatorService, ClientBackendService, HttpService, LifecycleService,
+    MAX_MESSAGE_BYTES, NotifierService, SchemeService, Shared, UserBackendService,
 };
+use crate::user_backend::UserBackend;
 
 /// A plugin program: what it is called, and how it runs.
 #[must_use = "nothing is served before `serve`"]
@@ -121,6 +127,33 @@ impl<P: Authenticator> Server<P> {
     pub fn authenticator(self) -> Self {
         self.role(Capability::Authenticate, |routes, shared| {
             routes.add_service(AuthenticatorServer::new(AuthenticatorService(shared)))
+        })
+    }
+}
+
+impl<P: Scheme> Server<P> {
+    /// Lets the host authenticate users by instances of kind [`InstanceKind::Scheme`](crate::InstanceKind::Scheme).
+    pub fn scheme(self) -> Self {
+        self.role(Capability::Scheme, |routes, shared| {
+            routes.add_service(SchemeServer::new(SchemeService(shared)))
+        })
+    }
+}
+
+impl<P: UserBackend> Server<P> {
+    /// Lets instances of kind [`InstanceKind::UserBackend`](crate::InstanceKind::UserBackend) keep users.
+    pub fn user_backend(self) -> Self {
+        self.role(Capability::UserBackend, |routes, shared| {
+            routes.add_service(UserBackendServer::new(UserBackendService(shared)))
+        })
+    }
+}
+
+impl<P: ClientBackend> Server<P> {
+    /// Lets instances of kind [`InstanceKind::ClientBackend`](crate::InstanceKind::ClientBackend) keep clients.
+    pub fn client_backend(self) -> Self {
+        self.role(Capability::ClientBackend, |routes, shared| {
+            routes.add_service(ClientBackendServer::new(ClientBackendService(shared)))
         })
     }
 }

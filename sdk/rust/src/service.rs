@@ -3,10 +3,13 @@
 mod answer;
 mod authenticator;
 mod chain;
+mod client_backend;
 mod http;
 mod lifecycle;
 mod notifier;
+mod scheme;
 mod serve;
+mod user_backend;
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -24,9 +27,12 @@ use crate::host::Connection;
 use crate::plugin::Plugin;
 
 pub(crate) use authenticator::AuthenticatorService;
+pub(crate) use client_backend::ClientBackendService;
 pub(crate) use http::HttpService;
 pub(crate) use lifecycle::LifecycleService;
 pub(crate) use notifier::NotifierService;
+pub(crate) use scheme::SchemeService;
+pub(crate) use user_backend::UserBackendService;
 
 /// Large enough for whatever the host lets through in one unary call.
 pub(crate) const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024;

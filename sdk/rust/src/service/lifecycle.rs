@@ -17,7 +17,7 @@ use crate::activation::Activation;
 use crate::endpoints::Endpoints;
 use crate::host::Host;
 use crate::parameters;
-use crate::plugin::{CloseReason, Init, InitReason, Load, Plugin, RevokedUser};
+use crate::plugin::{CloseReason, Init, InitReason, InstanceKind, Load, Plugin, RevokedUser};
 use crate::problem::{Problem, Problems};
 
 /// What the host takes in one call.
@@ -111,12 +111,13 @@ impl<P: Plugin> LifecycleService<P> {
     /// early enough to enter it in the table last, when nothing can fail any more.
     async fn activate(&self, request: InitRequest) -> Result<(), Problems> {
         let reason = InitReason::from_proto(request.reason());
+        let kind = InstanceKind::from_proto(request.kind());
         let InitRequest { activation: id, instance, parameters, .. } = request;
         let parameters = parameters::read(&parameters)?;
         let host = Host::new(self.0.connection.channel().await, &id);
         let activation = Arc::new(Activation::new(host.clone()));
         let mut endpoints = Endpoints::new(Arc::clone(&activation));
-        let init = Init { activation: id.clone(), instance, parameters, reason, host };
+        let init = Init { activation: id.clone(), instance, parameters, reason, kind, host };
         let made = guarded(self.0.plugin.init(init, &mut endpoints)).await;
         let made = made.map_err(|_| Problem::new("", "init panicked; see the plugin's log"))?;
         activation.serve(made?);
