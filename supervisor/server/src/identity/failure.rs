@@ -29,7 +29,9 @@ pub enum Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "the database could not be asked about people");
-        Self::Unavailable("the database can't be asked at the moment; see the supervisor's log".into())
+        Self::Unavailable(
+            "the database can't be asked at the moment; see the supervisor's log".into(),
+        )
     }
 }
 

@@ -70,7 +70,8 @@ impl Passwords {
     pub async fn hash(&self, password: &str) -> Result<String, Failure> {
         let (argon, password) = (self.argon.clone(), password.to_owned());
         let hashed = self.run(move || argon.hash_password(password.as_bytes())).await?;
-        let failed = |error| Failure::Unavailable(format!("a password could not be hashed: {error}"));
+        let failed =
+            |error| Failure::Unavailable(format!("a password could not be hashed: {error}"));
         hashed.map(|hash| hash.to_string()).map_err(failed)
     }
 

@@ -162,8 +162,20 @@ mod tests {
         let whole = salted("SSHA256", Form::Sha(&digest::SHA256));
         let unsalted = whole.replace("{SSHA256}", "{SHA256}");
         for text in [
-            "{SHA}", "{SHA}!!", "{SSHA}AAAA", "{PBKDF2}AAAA", "{PBKDF2}", "{CRYPT}", "{CRYPT}$6$",
-            "{CRYPT}!!", "{CRYPT}*", "{MD5}5en6", "{", "{}", "{SHA", &unsalted,
+            "{SHA}",
+            "{SHA}!!",
+            "{SSHA}AAAA",
+            "{PBKDF2}AAAA",
+            "{PBKDF2}",
+            "{CRYPT}",
+            "{CRYPT}$6$",
+            "{CRYPT}!!",
+            "{CRYPT}*",
+            "{MD5}5en6",
+            "{",
+            "{}",
+            "{SHA",
+            &unsalted,
         ] {
             for password in ["secret", ""] {
                 assert!(!is_of(password.as_bytes(), text), "{text} {password:?}");

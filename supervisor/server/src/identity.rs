@@ -1,0 +1,65 @@
+//! People and what acts for them: the one place that decides about users, clients and what they have proved.
+//!
+//! Users and clients come from the database and from plugins that keep some, the sources, which are asked by rank. Whoever
+//! asks for something, be it a page, the API, a plugin or an operator, asks here, and is told of a [`Failure`] in the same
+//! words.
+
+mod failure;
+mod limits;
+mod passwords;
+mod settings;
+
+use std::sync::Arc;
+
+use outboard_store::Store;
+
+pub use failure::Failure;
+pub use passwords::is_hash;
+pub use settings::{Cost, Settings};
+
+use self::limits::Limits;
+use self::passwords::Passwords;
+use crate::plugin::roles::Roster;
+use crate::plugin::snapshot::Routes;
+
+/// All that is known of people. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct Identity(Arc<Parts>);
+
+/// What everything about people is done with.
+#[derive(Debug)]
+pub(in crate::identity) struct Parts {
+    pub(in crate::identity) store: Store,
+    pub(in crate::identity) routes: Arc<Routes>,
+    pub(in crate::identity) roster: Roster,
+    pub(in crate::identity) settings: Settings,
+    pub(in crate::identity) passwords: Passwords,
+    pub(in crate::identity) limits: Limits,
+}
+
+/// Where a question about somebody comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The IP address of the client, or what else it is to be counted for.
+    pub address: String,
+    pub user_agent: String,
+}
+
+impl Identity {
+    /// # Errors
+    /// If the settings can't be.
+    pub fn open(
+        store: Store,
+        routes: Arc<Routes>,
+        roster: Roster,
+        settings: Settings,
+    ) -> anyhow::Result<Self> {
+        let passwords = Passwords::new(settings.cost)?;
+        let limits = Limits::new(&settings);
+        Ok(Self(Arc::new(Parts { store, routes, roster, settings, passwords, limits })))
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+}
