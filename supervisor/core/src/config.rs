@@ -8,6 +8,7 @@
 mod database;
 mod entries;
 pub(crate) mod forms;
+mod identity;
 mod keys;
 mod layers;
 mod network;
@@ -28,11 +29,14 @@ use bytesize::ByteSize;
 use serde_json::{Map, Value};
 
 use crate::auth::GroupMatch;
-use crate::manifest::Grants;
+use crate::grant::Grants;
 use crate::name::{InstanceName, PluginName};
 use crate::written::{About, Choice, Document, Mistakes, Place};
 use layers::Layers;
 
+pub use identity::{
+    Audit, Callbacks, DeleteProfile, HashAlgorithm, Identity, Login, Password, SameSite, SecureCookie, Session, Theme,
+};
 pub use keys::{ENTRIES, SETTINGS};
 pub use network::Network;
 pub use proctor::{ProctorRole, is_proctors};
@@ -79,6 +83,8 @@ pub struct Config {
     pub events: Events,
     pub service: Service,
     pub auth: Auth,
+    pub identity: Identity,
+    pub callbacks: Callbacks,
     pub supervision: Supervision,
     pub log: Log,
     pub secrets: BTreeMap<String, SecretSource>,
@@ -382,6 +388,7 @@ impl Config {
         self.metrics.clone_from(&old.metrics);
         self.database.clone_from(&old.database);
         self.events.clone_from(&old.events);
+        self.identity.clone_from(&old.identity);
         self.service = Service { rate: self.service.rate, ..old.service.clone() };
         self.supervision.containment = old.supervision.containment;
         self.log = old.log;
@@ -413,6 +420,8 @@ fn read(layers: &mut Layers<'_>, surroundings: &Surroundings) -> Config {
         events: events(layers),
         service: service::read(layers, &runtime_dir),
         auth: auth(layers),
+        identity: identity::read(layers),
+        callbacks: identity::callbacks(layers),
         supervision: supervision(layers),
         log: log(layers),
         plugin_entries,

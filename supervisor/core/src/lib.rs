@@ -4,6 +4,7 @@
 pub mod auth;
 pub mod config;
 pub mod event;
+pub mod grant;
 pub mod identity;
 pub mod lifecycle;
 pub mod manifest;

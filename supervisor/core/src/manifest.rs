@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::config::parameters;
 use crate::event::Types;
+use crate::grant::Grants;
 use crate::name::PluginName;
 use crate::written::{Choice, Document, Mistakes, Table};
 
@@ -85,15 +86,6 @@ pub struct GoPlugin {
     pub versions: Vec<u32>,
 }
 
-/// What goes beyond the default. A thing is granted if manifest and operator both say so.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Grants {
-    /// The plugin may listen on a TCP address that is not loopback.
-    pub remote_tcp: bool,
-    /// The plugin may announce events of these types.
-    pub emit: Types,
-}
-
 impl Choice for Tls {
     const WORDS: &'static [(&'static str, Self)] =
         &[("auto", Self::Auto), ("required", Self::Required), ("off", Self::Off)];
@@ -106,14 +98,6 @@ impl Default for GoPlugin {
             cookie_value: env::COOKIE_VALUE.to_owned(),
             versions: vec![env::APP_VERSION],
         }
-    }
-}
-
-impl Grants {
-    /// What both grant.
-    #[must_use]
-    pub fn and(&self, other: &Self) -> Self {
-        Self { remote_tcp: self.remote_tcp && other.remote_tcp, emit: self.emit.and(&other.emit) }
     }
 }
 
@@ -168,6 +152,7 @@ fn read(root: &Table<'_>, mistakes: &mut Mistakes) -> Option<Manifest> {
         grants: Grants {
             remote_tcp: root.read(&keys::REMOTE_TCP, mistakes).unwrap_or_default(),
             emit: root.read(&keys::EMIT, mistakes).unwrap_or_default(),
+            callbacks: root.read(&keys::CALLBACKS, mistakes).unwrap_or_default(),
         },
         // Last, so that a missing name hides no other mistake.
         name: name?,

@@ -17,6 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::control::{Control, is_plugin};
 use crate::auth::Auth;
+use crate::callback::Services;
+use crate::callback::counts::CallCounts;
 use crate::dirs::Dirs;
 use crate::environment::Environment;
 use crate::events::{self, Events};
@@ -25,6 +27,7 @@ use crate::gateway::bounds::Allowances;
 use crate::gateway::observe::Observer;
 use crate::gateway::quota::Quotas;
 use crate::gateway::{Gateway, Limits, Tls};
+use crate::grants::Given;
 use crate::metrics::{self, Metrics};
 use crate::plugin::roles::Roster;
 use crate::plugin::snapshot::Routes;
@@ -102,6 +105,7 @@ pub async fn serve(start: Start, ready: Box<dyn Ready>) -> anyhow::Result<bool> 
         task::spawn("control socket", control.serve(app.plugins.clone(), app.events.clone()));
     let measured = Metrics::new(app.observer.clone(), app.quotas.clone());
     let measured = measured.with_events(app.events.clone()).with_auth(app.auth.clone());
+    let measured = measured.with_calls(app.context.services.counts.clone());
     let _metrics = metrics.map(|server| task::spawn("metrics", server.serve(measured)));
 
     let answered = app.answer_services(service, &closing, drain);
@@ -159,8 +163,14 @@ async fn open(start: Start) -> anyhow::Result<(Arc<App>, Doors)> {
     let authenticators = move || roster.roles().map(|roles| roles.authenticators.clone());
     let auth = Auth::new(settings::auth(&config), routes.clone(), Arc::new(authenticators));
     let for_plugins = environment.clone();
+    let given = Given::open(dirs.grants())?;
+    let services = Services {
+        events: events.clone(),
+        counts: CallCounts::default(),
+        rules: Arc::new(ArcSwap::from_pointee(settings::callbacks(&config))),
+    };
     let context =
-        Context::new(launcher, containment, dirs, for_plugins, routes, events.clone(), current);
+        Context::new(launcher, containment, dirs, for_plugins, routes, services, given, current);
     tracing::info!(%address, %containment, "supervisor listens");
     if let Some(metrics) = &metrics {
         tracing::info!(address = %metrics.address()?, "metrics are served");
@@ -286,6 +296,7 @@ impl App {
             format!("plugins directory {}: create it, or name another", config.plugins.display())
         })?;
         let running: Vec<_> = self.plugins.list().0.into_iter().map(|plugin| plugin.hash).collect();
+        self.context.given.reload(settings::given(&config))?;
         self.context.reload(current);
         let settled = self.plugins.apply(units);
         if let Err(error) = tokio::task::block_in_place(|| imports.collect(&running)) {
@@ -351,6 +362,7 @@ impl App {
                 self.limits.store(Arc::new(settings::limits(&config)));
                 self.quotas.reload(Allowances::of(&config));
                 self.rules.store(Arc::new(settings::rules(&config)));
+                self.context.services.rules.store(Arc::new(settings::callbacks(&config)));
                 self.auth.reload(settings::auth(&config));
                 drop(config);
                 self.complain_of_auth();

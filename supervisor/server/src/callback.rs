@@ -3,15 +3,22 @@
 //! Which process calls is known by the listener; which of its activations, by the metadata key
 //! `outboard-activation`, which can only name one that lives in that process.
 
+pub mod counts;
 mod endpoints;
 mod events;
 mod host;
 mod log;
+mod meter;
+mod methods;
+mod permit;
 mod room;
+mod services;
 
-pub use events::Emitter;
 pub use host::announce;
+pub use meter::Rules;
+pub use permit::Permitted;
 pub use room::{Room, Site};
+pub use services::Services;
 
 use std::sync::Arc;
 
@@ -21,6 +28,8 @@ use outboard_proto::host::v1::host_server::HostServer;
 use outboard_proto::host::v1::log_server::LogServer;
 use outboard_proto::transport::Incoming;
 use tonic::transport::Server;
+
+use meter::Meters;
 
 /// Answers calls for one room.
 #[derive(Clone, Debug)]
@@ -36,6 +45,7 @@ pub async fn serve(room: Arc<Room>, incoming: Incoming) {
 async fn answer(room: Arc<Room>, incoming: Incoming) {
     let caller = Caller(room.clone());
     let served = Server::builder()
+        .layer(Meters(room.clone()))
         .add_service(HostServer::new(caller.clone()))
         .add_service(EndpointsServer::new(caller.clone()))
         .add_service(EventsServer::new(caller.clone()))

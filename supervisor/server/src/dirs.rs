@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use outboard_jail::User;
 
+use crate::grants;
+
 /// Longest path of a Unix socket on Linux, without the final NUL.
 const LONGEST_SOCKET: usize = 107;
 
@@ -61,6 +63,11 @@ impl Dirs {
     /// Imported plugins.
     pub fn store(&self) -> PathBuf {
         self.data.join("plugins")
+    }
+
+    /// What was granted by command.
+    pub fn grants(&self) -> PathBuf {
+        grants::file_in(&self.data)
     }
 
     pub fn control_socket(&self) -> PathBuf {

@@ -9,6 +9,7 @@ pub mod dirs;
 pub mod environment;
 pub mod events;
 pub mod gateway;
+pub mod grants;
 pub mod identity;
 pub mod metrics;
 pub mod pem;

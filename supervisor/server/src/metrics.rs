@@ -4,6 +4,7 @@
 //! is busy. Nothing is counted here; a scrape adds up what the gateway's workers have counted.
 
 mod auth;
+mod calls;
 mod events;
 mod page;
 mod text;
@@ -28,6 +29,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 
 use crate::auth::Auth;
+use crate::callback::counts::CallCounts;
 use crate::events::Events;
 use crate::gateway;
 use crate::gateway::observe::Observer;
@@ -47,6 +49,7 @@ pub struct Metrics {
     quotas: Arc<Quotas>,
     events: Option<Events>,
     auth: Option<Auth>,
+    calls: Option<CallCounts>,
 }
 
 /// A bound socket on which metrics are not served yet.
@@ -57,7 +60,7 @@ pub struct Server {
 
 impl Metrics {
     pub fn new(observer: Observer, quotas: Arc<Quotas>) -> Self {
-        Self { observer, quotas, events: None, auth: None }
+        Self { observer, quotas, events: None, auth: None, calls: None }
     }
 
     /// The same, and what becomes of events.
@@ -72,6 +75,12 @@ impl Metrics {
         Self { auth: Some(auth), ..self }
     }
 
+    /// The same, and what plugins have called.
+    #[must_use]
+    pub fn with_calls(self, calls: CallCounts) -> Self {
+        Self { calls: Some(calls), ..self }
+    }
+
     /// The page as it is now.
     pub async fn page(&self) -> String {
         let mut text = page::page(&self.observer, &self.quotas);
@@ -80,6 +89,9 @@ impl Metrics {
         }
         if let Some(auth) = &self.auth {
             auth::write(&mut text, auth);
+        }
+        if let Some(calls) = &self.calls {
+            calls::write(&mut text, calls);
         }
         text.finish()
     }

@@ -32,6 +32,7 @@ use outboard_proto::admin::v1 as admin;
 use tokio::sync::broadcast;
 
 pub(crate) use discover::{problem_of, root as plugin_root};
+pub(crate) use rate::Bucket;
 
 pub use context::{Context, Current, Settings};
 pub use instance::InstanceSpec;

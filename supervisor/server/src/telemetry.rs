@@ -38,6 +38,8 @@ fn targets(level: LogLevel) -> Targets {
         .with_default(level.min(LevelFilter::WARN))
         .with_target("outboard", level)
         .with_target("plugin", level)
+        // Which calls are written down, `callbacks.audit` says alone.
+        .with_target("audit", LevelFilter::INFO)
 }
 
 fn filter(level: LogLevel) -> LevelFilter {
@@ -68,5 +70,6 @@ mod tests {
         check(LogLevel::Debug, "h2::codec", Level::WARN, true);
         check(LogLevel::Error, "h2::codec", Level::WARN, false);
         check(LogLevel::Info, "outboard::app", Level::DEBUG, false);
+        check(LogLevel::Error, "audit", Level::INFO, true);
     }
 }

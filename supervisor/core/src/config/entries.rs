@@ -8,7 +8,7 @@ use toml::de::DeValue;
 
 use super::layers::Layers;
 use super::{InstanceEntry, PluginEntry, PluginLimits, SecretSource, forms, keys, parameters};
-use crate::manifest::Grants;
+use crate::grant::Grants;
 use crate::name::{InstanceName, PluginName};
 use crate::written::{Mistakes, Place, Table, closest};
 
@@ -79,6 +79,7 @@ fn plugin(layers: &mut Layers<'_>, table: &Table<'_>) -> Option<PluginEntry> {
         grants: Grants {
             remote_tcp: table.read(&keys::PLUGIN_REMOTE_TCP, mistakes).unwrap_or_default(),
             emit: table.read(&keys::PLUGIN_EMIT, mistakes).unwrap_or_default(),
+            callbacks: table.read(&keys::PLUGIN_CALLBACKS, mistakes).unwrap_or_default(),
         },
         limits: limits(table, mistakes),
         proctor: Vec::new(),

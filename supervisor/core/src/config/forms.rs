@@ -12,6 +12,7 @@ use percent_encoding::percent_decode_str;
 use super::service::Listen;
 use super::{Database, Network, Secret};
 use crate::event::Types;
+use crate::grant::Groups;
 use crate::name::{InstanceName, PluginName};
 use crate::route::hygiene;
 use crate::written::Kind;
@@ -75,6 +76,15 @@ pub(crate) const TYPES: &str =
 
 pub(crate) fn types(items: &[String], _: &Kind) -> Result<Types, String> {
     Types::new(items)
+}
+
+/// What a list of groups of calls is called in both files.
+pub(crate) const GROUPS: &str = "a list of groups of calls: \"sessions\", \"users.read\", \"users.check\", \
+     \"users.write\", \"clients.read\", \"clients.check\", \"clients.write\", \"schemes\", \"schemes.any_user\", \
+     \"storage\", \"locks\", \"schedules\" or \"web.same_origin\"";
+
+pub(crate) fn groups_of_calls(items: &[String], _: &Kind) -> Result<Groups, String> {
+    Groups::read(items)
 }
 
 /// As [`types`], where none would mean nothing.
@@ -209,4 +219,84 @@ pub(super) fn database(text: &str) -> Result<Database, String> {
             Ok(Database::Sqlite(PathBuf::from(OsString::from_vec(bytes))))
         }
     }
+}
+
+/// A path behind `external_url` and a slash.
+pub(super) fn page(text: &str) -> Result<String, String> {
+    let is_segment = |segment: &str| {
+        !segment.is_empty()
+            && !segment.starts_with('.')
+            && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte))
+    };
+    if text.len() <= 128 && text.split('/').all(is_segment) {
+        return Ok(text.to_owned());
+    }
+    Err("write a path such as \"login.html\": 1 to 128 letters, digits, \"-\", \"_\", \".\", \"~\" and \"/\", \
+         without a slash at its beginning"
+        .to_owned())
+}
+
+pub(super) fn scope(text: &str) -> Result<String, String> {
+    let is_scope = (1..=128).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte));
+    if is_scope {
+        return Ok(text.to_owned());
+    }
+    Err("write the name of a scope: 1 to 128 visible ASCII characters, without quotes and backslashes"
+        .to_owned())
+}
+
+/// A name, a title: something for people, on one line.
+pub(super) fn line(text: &str) -> Result<String, String> {
+    let is_line = (1..=128).contains(&text.chars().count())
+        && text.trim() == text
+        && !text.contains(char::is_control);
+    if is_line {
+        return Ok(text.to_owned());
+    }
+    Err("write 1 to 128 characters on one line, without blanks around".to_owned())
+}
+
+pub(super) fn cookie(text: &str) -> Result<String, String> {
+    if text.len() <= 64 && hygiene::is_name(text.as_bytes()) {
+        return Ok(text.to_owned());
+    }
+    Err("write the name of a cookie: 1 to 64 letters, digits, \"-\" or \"_\"".to_owned())
+}
+
+pub(super) fn domain(text: &str) -> Result<String, String> {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    if text.len() <= 253 && text.split('.').all(is_label) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err("write the name of a domain, such as \"example.org\"".to_owned())
+}
+
+pub(super) fn origins(items: &[String], _: &Kind) -> Result<Vec<String>, String> {
+    let origins = items.iter().map(|item| origin(item)).collect::<Result<Vec<_>, _>>()?;
+    twice(&origins).map_or(Ok(origins), Err)
+}
+
+/// Scheme, host and port, as browsers send it.
+fn origin(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let is_host = |rest: &str| {
+        let (host, port) = rest.rsplit_once(':').unwrap_or((rest, "1"));
+        domain(host).is_ok() && port.parse::<u16>().is_ok()
+    };
+    let is_ip = |rest: &str| {
+        rest.starts_with('[')
+            && (rest.parse::<SocketAddr>().is_ok() || format!("{rest}:1").parse::<SocketAddr>().is_ok())
+    };
+    if rest.is_some_and(|rest| is_host(rest) || is_ip(rest)) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err(format!(
+        "{text:?} is not an origin; write scheme, host and port, such as \"https://app.example.org\", without a path"
+    ))
 }

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
+use super::identity::{Audit, DeleteProfile, HashAlgorithm, SameSite, SecureCookie};
 use super::service::Listen;
 use super::{ContainmentRule, Database, LogFormat, LogLevel, Network, forms};
 use crate::auth::GroupMatch;
 use crate::event::Types;
+use crate::grant::Groups;
 use crate::name::{InstanceName, PluginName};
 use crate::written::{About, Key};
 
@@ -176,6 +178,85 @@ keys! { SETTINGS:
     AUTH_TOKEN_HEADER: String = Key::text("auth.token_header", "the name of a header", forms::header).default("Access-Token").doc(
         "The header by which clients prove it. `Authorization`: `Bearer TOKEN`, or `Basic` with e-mail and token.");
 
+    LOGIN_URL: String = Key::text("login.url", "a path without a slash at its beginning, such as \"login.html\"", forms::page)
+        .default("login.html").needs_restart().doc(
+        "Where people log in, behind `external_url` and a slash. Plugins send browsers there.");
+    LOGIN_ADMIN_SCOPE: String = Key::text("login.admin_scope", "the name of a scope", forms::scope)
+        .default("g_admin").needs_restart().doc("The scope of those who may use the host's API for administrators.");
+    LOGIN_PROFILE_SCOPE: String = Key::text("login.profile_scope", "the name of a scope", forms::scope)
+        .default("g_profile").needs_restart().doc("The scope of those who may see and change their own profile.");
+    LOGIN_ADMIN_NAME: String = Key::text("login.admin_name", "the name of a user", forms::line)
+        .default("admin").needs_restart().doc(
+        "The administrator that a first start makes, with a password that is printed once.");
+    LOGIN_ATTEMPTS: u32 = Key::count("login.attempts", 1, 1_000_000).default("10").needs_restart().doc(
+        "Wrong passwords of one user name in a minute. Beyond that even the right one is refused for a while; \
+         pages, API and plugins share this.");
+    LOGIN_ATTEMPTS_ADDRESS: u32 = Key::count("login.attempts_address", 1, 1_000_000).default("60").needs_restart().doc(
+        "Wrong passwords from one client address in a minute, whosever they are.");
+    LOGIN_BACKEND_TIMEOUT: Duration = Key::duration("login.backend_timeout", SHORTEST_ANSWER, Duration::from_mins(5))
+        .default("5s").needs_restart().doc(
+        "How long a plugin that keeps users or clients may take for one question.");
+    LOGIN_SCHEME_TIMEOUT: Duration = Key::duration("login.scheme_timeout", SHORTEST_ANSWER, Duration::from_mins(5))
+        .default("10s").needs_restart().doc("How long a plugin that authenticates users may take for one question.");
+    LOGIN_DELETE_PROFILE: DeleteProfile = Key::choice("login.delete_profile").default("delete").needs_restart().doc(
+        "What becomes of an account whose user gives it up on the profile page: it is deleted, or disabled, or users \
+         can't do so.");
+
+    SESSION_COOKIE: String = Key::text("session.cookie", "the name of a cookie", forms::cookie)
+        .default("GLEWLWYD2_SESSION_ID").needs_restart().doc(
+        "The host's cookie. Plugins never see it, and can't set one of this name.");
+    SESSION_EXPIRES: Duration = Key::duration("session.expires", Duration::from_secs(1), YEAR).default("4w").needs_restart().doc(
+        "How long a session lasts after it was used last.");
+    SESSION_DOMAIN: String = Key::text("session.domain", "the name of a domain, such as \"example.org\"", forms::domain)
+        .needs_restart().doc(
+        "The domain whose hosts all get the cookie. Default: only the host of `external_url` gets it, which is \
+         safer.");
+    SESSION_SAME_SITE: SameSite = Key::choice("session.same_site").default("lax").needs_restart().doc(
+        "Whether browsers send the cookie on requests that other sites lead to: on plain links (`lax`), on none \
+         (`strict`), on all (`none`).");
+    SESSION_SECURE: SecureCookie = Key::choice("session.secure").default("auto").needs_restart().doc(
+        "Whether browsers send the cookie over HTTPS only. `auto`: if `external_url` begins with https://.");
+    SESSION_MULTIPLE: bool = Key::switch("session.multiple").default("true").needs_restart().doc(
+        "True: several users can be logged in at once in one browser, and change between each other.");
+
+    PASSWORD_MEMORY: ByteSize = Key::size("password.memory", ByteSize::kib(64), ByteSize::gib(4)).default("19MiB").needs_restart().doc(
+        "Memory for hashing a password with Argon2id. Hashes of other settings are still understood, and made anew at the \
+         next log-in.");
+    PASSWORD_ITERATIONS: u32 = Key::count("password.iterations", 1, 100).default("2").needs_restart().doc(
+        "Passes of Argon2id over that memory.");
+    PASSWORD_PARALLELISM: u32 = Key::count("password.parallelism", 1, 8).default("1").needs_restart().doc(
+        "Lanes of Argon2id.");
+    PASSWORD_LEAST: u32 = Key::count("password.least", 1, 128).default("8").needs_restart().doc(
+        "The fewest characters of a new password.");
+
+    HASH_ALGORITHM: HashAlgorithm = Key::choice("hash.algorithm").default("SHA256").needs_restart().doc(
+        "How the host hashes what plugins look up by its hash (`Host.Hash`). A change makes them forget what they \
+         have kept so.");
+    LOCATE_DATABASE: PathBuf = Key::path("locate.database").needs_restart().doc(
+        "A file in MaxMind's format (`.mmdb`) that tells where IP addresses are (`Host.Locate`). Default: nobody is \
+         told.");
+    CORS_ORIGINS: Vec<String> = Key::list("cors.origins", "a list of origins, such as \"https://app.example.org\"", forms::origins)
+        .default("").needs_restart().doc(
+        "Origins whose pages may use the host's API in the name of whoever looks at them. Default: none but the \
+         host's own.");
+    ADMIN_LISTEN: SocketAddr = Key::text("admin.listen", "an IP address and a port, such as \"127.0.0.1:4596\"", forms::socket_address)
+        .needs_restart().doc(
+        "Where the host's API for administrators is answered, and no longer by the gateway. Default: by the gateway, \
+         with the rest.");
+    STORAGE_QUOTA: ByteSize = Key::size("storage.quota", ByteSize::kib(1), ByteSize::tib(1)).default("64MiB").needs_restart().doc(
+        "The most bytes that one instance may keep in the host's storage.");
+    CALLBACKS_RATE: u32 = Key::count("callbacks.rate", 1, 100_000_000).default("10000").doc(
+        "The most calls a second that one instance may make to one of the host's services. More are answered with \
+         RESOURCE_EXHAUSTED.");
+    CALLBACKS_AUDIT: Audit = Key::choice("callbacks.audit").default("writes").doc(
+        "Which calls of plugins to the host are written to the log, with the target `audit`. `writes`: those that \
+         change something about users, clients and schemes, and those that were denied.");
+    THEME_DIR: PathBuf = Key::path("theme.dir").needs_restart().doc(
+        "A directory of templates and styles that stand instead of the host's own of the same names. Default: the \
+         host's own.");
+    THEME_TITLE: String = Key::text("theme.title", "1 to 128 characters on one line", forms::line)
+        .default("Outboard").needs_restart().doc("What the host's pages call this place.");
+
     SUPERVISION_START_TIMEOUT: Duration = Key::duration("supervision.start_timeout", forms::SHORTEST_START, forms::LONGEST_START)
         .default("60s").doc(
         "How long a plugin may take from its start to the handshake. A manifest may say otherwise.");
@@ -226,6 +307,9 @@ keys! { ENTRIES:
         "Grants that it may listen on a TCP address other than loopback, if its manifest asks for it.");
     PLUGIN_EMIT: Types = Key::list("plugin.grants.emit", forms::TYPES, forms::types).default("").doc(
         "Grants that it may announce events of these types, as far as its manifest asks for them.");
+    PLUGIN_CALLBACKS: Groups = Key::list("plugin.grants.callbacks", forms::GROUPS, forms::groups_of_calls).default("").doc(
+        "Grants that it may make these calls to the host, as far as its manifest asks for them, whatever version it is. \
+         `outboard plugin grant` grants to one version instead.");
     PLUGIN_MAX_BODY: ByteSize = Key::size("plugin.limits.max_body", ByteSize::b(0), ByteSize::tib(1)).doc(
         "For its requests, instead of `gateway.max_body`; like all limits here it may be larger or smaller. Its \
          endpoints may have smaller ones.");

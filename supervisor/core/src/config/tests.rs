@@ -1,3 +1,4 @@
+mod people;
 mod services;
 
 use std::time::Duration;
@@ -378,7 +379,16 @@ fn a_reload_keeps_exactly_what_needs_a_new_start() {
         "gateway.listen" | "metrics.listen" | "service.listen" => "127.0.0.1:1",
         "gateway.max_body" | "gateway.max_header_bytes" => "9KiB",
         "events.retention" => "999h",
-        "auth.enabled" => "false",
+        "auth.enabled" | "session.multiple" => "false",
+        "admin.listen" => "127.0.0.1:2",
+        "login.delete_profile" => "no",
+        "session.expires" => "999s",
+        "session.same_site" => "strict",
+        "session.secure" => "yes",
+        "password.parallelism" => "3",
+        "hash.algorithm" => "SHA512",
+        "cors.origins" => "https://other.example",
+        "callbacks.audit" => "all",
         "auth.match" => "any",
         _ if matches!(about.kind, Kind::Size { .. }) => "9MiB",
         path if path.ends_with("_header") => &path[5..10],

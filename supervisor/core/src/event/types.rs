@@ -54,6 +54,26 @@ impl Types {
         }
         Self(both)
     }
+
+    /// The types that match either.
+    #[must_use]
+    pub fn or(&self, other: &Self) -> Self {
+        let mut either = self.clone();
+        either.0.extend(other.without(self).0);
+        either
+    }
+
+    /// The patterns of which not all is matched by one of `other`'s.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        let is_left = |pattern: &&Pattern| !other.0.iter().any(|other| other.covers(pattern));
+        Self(self.0.iter().filter(is_left).cloned().collect())
+    }
+
+    /// Each as it would be written.
+    pub fn patterns(&self) -> impl Iterator<Item = String> {
+        self.0.iter().map(Pattern::to_string)
+    }
 }
 
 impl Pattern {
@@ -102,12 +122,18 @@ impl fmt::Display for Types {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, pattern) in self.0.iter().enumerate() {
             let comma = if index == 0 { "" } else { ", " };
-            match pattern {
-                Pattern::Whole(whole) => write!(f, "{comma}{whole}")?,
-                Pattern::Beginning(beginning) => write!(f, "{comma}{beginning}*")?,
-            }
+            write!(f, "{comma}{pattern}")?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole(whole) => f.write_str(whole),
+            Self::Beginning(beginning) => write!(f, "{beginning}*"),
+        }
     }
 }
 
@@ -170,6 +196,10 @@ mod tests {
         ) {
             let (one, two) = (Types::new(&one).unwrap(), Types::new(&two).unwrap());
             prop_assert_eq!(one.and(&two).matches(&kind), one.matches(&kind) && two.matches(&kind));
+            prop_assert_eq!(one.or(&two).matches(&kind), one.matches(&kind) || two.matches(&kind));
+            if one.without(&two).is_empty() && one.matches(&kind) {
+                prop_assert!(two.matches(&kind));
+            }
         }
 
         #[test]

@@ -8,6 +8,7 @@ use outboard_proto::env::WIRE_VARS;
 use super::{Command, Tls};
 use crate::config::forms;
 use crate::event::Types;
+use crate::grant::Groups;
 use crate::name::PluginName;
 use crate::written::{About, Key, Kind};
 
@@ -96,8 +97,13 @@ pub(super) const EMIT: Key<Types> = Key::list("grants.emit", forms::TYPES, forms
      `[[plugin]]`. What both name is granted.",
 );
 
+pub(super) const CALLBACKS: Key<Groups> = Key::list("grants.callbacks", forms::GROUPS, forms::groups_of_calls).default("").doc(
+    "Asks that it may make these calls to the host. The operator must grant them: `outboard plugin grant`, or \
+     `grants.callbacks` of its `[[plugin]]`. Calls without a grant are refused.",
+);
+
 /// All of them, in the order of the reference page.
-pub static KEYS: [&About; 18] = [
+pub static KEYS: [&About; 19] = [
     &NAME.about,
     &VERSION.about,
     &DESCRIPTION.about,
@@ -116,6 +122,7 @@ pub static KEYS: [&About; 18] = [
     &AUTHENTICATE.about,
     &REMOTE_TCP.about,
     &EMIT.about,
+    &CALLBACKS.about,
 ];
 
 fn at_most(limit: usize, text: &str) -> Result<String, String> {

@@ -172,11 +172,11 @@ fn faults_of_syntax_do_not_hide_other_mistakes() {
 #[test]
 fn both_sides_must_say_yes_to_a_grant() {
     let emit = |types: &[&str]| Types::new(types).unwrap();
-    let yes = Grants { remote_tcp: true, emit: emit(&["job.*"]) };
+    let yes = Grants { remote_tcp: true, emit: emit(&["job.*"]), ..Grants::default() };
     assert_eq!(yes.and(&yes), yes);
     assert_eq!(yes.and(&Grants::default()), Grants::default());
-    let other = Grants { remote_tcp: false, emit: emit(&["*"]) };
-    assert_eq!(yes.and(&other), Grants { remote_tcp: false, emit: emit(&["job.*"]) });
+    let other = Grants { emit: emit(&["*"]), ..Grants::default() };
+    assert_eq!(yes.and(&other), Grants { emit: emit(&["job.*"]), ..Grants::default() });
 }
 
 #[test]

@@ -1,14 +1,16 @@
 //! The parts of the configuration, in the form in which each part of the supervisor wants its own.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use outboard_core::config::{Config, ServiceListen};
+use outboard_core::grant::Grants;
 use outboard_core::lifecycle::Policy;
 use outboard_store::outbox::Bounds;
 
 use crate::auth;
-use crate::callback::Site;
+use crate::callback::{self, Site};
 use crate::events;
 use crate::gateway::{self, Tls, TlsError};
 use crate::pem;
@@ -84,6 +86,17 @@ pub(super) fn rules(config: &Config) -> Rules {
         admin_groups: config.auth.admin_groups.clone(),
         headers: Headers::new(&config.auth.email_header, &config.auth.token_header),
     }
+}
+
+/// What plugins may ask of the host.
+pub(super) fn callbacks(config: &Config) -> callback::Rules {
+    callback::Rules { rate: config.callbacks.rate, audit: config.callbacks.audit }
+}
+
+/// What outboard.toml grants, by plugin.
+pub(super) fn given(config: &Config) -> BTreeMap<String, Grants> {
+    let entries = config.plugin_entries.iter();
+    entries.map(|entry| (entry.name.as_str().to_owned(), entry.grants.clone())).collect()
 }
 
 pub(super) fn auth(config: &Config) -> auth::Settings {

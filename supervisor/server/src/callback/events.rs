@@ -2,23 +2,15 @@
 
 use std::time::SystemTime;
 
-use outboard_core::event::{Event, Origin, Received, Types, wire as core_wire};
+use outboard_core::event::{Event, Origin, Received, wire as core_wire};
 use outboard_proto::event::v1 as event;
 use outboard_proto::host::v1 as wire;
 use outboard_proto::host::v1::events_server;
 use tonic::{Request, Response, Status};
 
 use super::Caller;
-use super::room::activation;
-use crate::events::{Events, MOST_EVENTS, PublishError};
-
-/// What one plugin may announce, and where.
-#[derive(Clone)]
-pub struct Emitter {
-    pub events: Events,
-    /// Asked for by the manifest, and given by the operator.
-    pub granted: Types,
-}
+use crate::events::{MOST_EVENTS, PublishError};
+use crate::grants::Badge;
 
 #[tonic::async_trait]
 impl events_server::Events for Caller {
@@ -26,16 +18,16 @@ impl events_server::Events for Caller {
         &self,
         request: Request<wire::EmitRequest>,
     ) -> Result<Response<wire::EmitResponse>, Status> {
-        let instance = self.0.instance(&activation(&request)?)?;
+        let instance = self.identify(&request)?.instance;
         let events = request.into_inner().events;
         if events.len() > MOST_EVENTS {
             return Err(status(&PublishError::TooMany(events.len())));
         }
         let source = format!("/plugins/{}/{instance}", self.0.plugin());
         let events = read(events, &source)?;
-        let emitter = &self.0.emitter;
-        refuse_ungranted(self.0.plugin(), &emitter.granted, &events)?;
-        let receipts = emitter.events.publish(events).await.map_err(|error| status(&error))?;
+        refuse_ungranted(self.0.plugin(), self.0.badge(), &events)?;
+        let receipts =
+            self.0.services.events.publish(events).await.map_err(|error| status(&error))?;
         let receipts = receipts.into_iter();
         let receipts =
             receipts.map(|it| wire::EmitReceipt { event_id: it.id, repeated: it.repeated });
@@ -53,8 +45,8 @@ fn read(events: Vec<event::Event>, source: &str) -> Result<Vec<Event>, Status> {
     events.map_err(|fault| Status::invalid_argument(fault.to_string()))
 }
 
-fn refuse_ungranted(plugin: &str, granted: &Types, events: &[Event]) -> Result<(), Status> {
-    let ungranted = events.iter().map(|event| &event.kind).find(|kind| !granted.matches(kind));
+fn refuse_ungranted(plugin: &str, badge: &Badge, events: &[Event]) -> Result<(), Status> {
+    let ungranted = events.iter().map(|event| &event.kind).find(|kind| !badge.emits(kind));
     ungranted.map_or(Ok(()), |kind| {
         Err(Status::permission_denied(format!(
             "events of type {kind:?} are not granted; the author asks for them in plugin.toml, grants.emit = [{kind:?}], \

@@ -13,7 +13,9 @@ use outboard_proto::transport::Broker;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Status};
 
-use super::events::Emitter;
+use super::Services;
+use super::counts::Counts;
+use crate::grants::Badge;
 use crate::plugin::PluginLog;
 use crate::plugin::snapshot::{Activation, Routes};
 
@@ -49,7 +51,8 @@ pub struct Room {
     pub(super) site: Arc<Site>,
     pub(super) log: Arc<PluginLog>,
     routes: Arc<Routes>,
-    pub(super) emitter: Emitter,
+    pub(super) services: Services,
+    badge: Arc<Badge>,
     broker: OnceLock<Broker>,
     /// How often the host's services were announced over the broker; each has a socket of its own.
     announced: AtomicU32,
@@ -71,6 +74,7 @@ impl fmt::Debug for Room {
 #[derive(Debug)]
 struct Tenant {
     instance: String,
+    counts: Arc<Counts>,
     endpoints: Endpoints,
     /// Endpoints that were refused during `Init` because another has their place.
     clashes: Vec<String>,
@@ -79,6 +83,7 @@ struct Tenant {
 }
 
 impl Room {
+    #[expect(clippy::too_many_arguments, reason = "each is something else that it needs")]
     pub fn new(
         plugin: String,
         generation: u64,
@@ -86,7 +91,8 @@ impl Room {
         site: Arc<Site>,
         log: Arc<PluginLog>,
         routes: Arc<Routes>,
-        emitter: Emitter,
+        services: Services,
+        badge: Arc<Badge>,
     ) -> Arc<Self> {
         Arc::new(Self {
             plugin,
@@ -95,7 +101,8 @@ impl Room {
             site,
             log,
             routes,
-            emitter,
+            services,
+            badge,
             broker: OnceLock::new(),
             announced: AtomicU32::new(0),
             closing: CancellationToken::new(),
@@ -148,6 +155,7 @@ impl Room {
     /// Lets `activation` in, before its `Init`.
     pub fn admit(&self, activation: String, instance: String) {
         let tenant = Tenant {
+            counts: self.services.counts.of(&self.plugin, &instance),
             instance,
             endpoints: Endpoints::default(),
             clashes: Vec::new(),
@@ -186,6 +194,18 @@ impl Room {
     /// What was refused during `Init` and makes it fail.
     pub fn clashes(&self, activation: &str) -> Vec<String> {
         self.tenants().get(activation).map(|tenant| tenant.clashes.clone()).unwrap_or_default()
+    }
+
+    /// What the plugin may call, kept up to date.
+    pub fn badge(&self) -> &Arc<Badge> {
+        &self.badge
+    }
+
+    /// The instance of `activation`, and where its calls are counted.
+    pub(super) fn counts(&self, activation: &str) -> Option<(String, Arc<Counts>)> {
+        let tenants = self.tenants();
+        let tenant = tenants.get(activation)?;
+        Some((tenant.instance.clone(), tenant.counts.clone()))
     }
 
     pub(super) fn instance(&self, activation: &str) -> Result<String, Status> {

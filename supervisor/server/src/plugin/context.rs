@@ -14,10 +14,10 @@ use super::instance::InstanceSpec;
 use super::roles::Roster;
 use super::snapshot::Routes;
 use super::unit::Unit;
-use crate::callback::Site;
+use crate::callback::{Services, Site};
 use crate::dirs::Dirs;
 use crate::environment::Environment;
-use crate::events::Events;
+use crate::grants::Given;
 
 /// Plugins that start at the same time, for each core.
 const STARTS_PER_CORE: usize = 2;
@@ -31,7 +31,10 @@ pub struct Context {
     pub routes: Arc<Routes>,
     /// Which instances are told of events, and which are asked who somebody is.
     pub roster: Roster,
-    pub events: Events,
+    /// What processes may ask of the host.
+    pub services: Services,
+    /// What they may do beyond the default.
+    pub given: Given,
     /// How many starts may be under way at once: more would only slow each other down.
     pub(super) starts: Arc<Semaphore>,
     current: ArcSwap<Current>,
@@ -67,7 +70,8 @@ impl Context {
         dirs: Dirs,
         environment: Environment,
         routes: Arc<Routes>,
-        events: Events,
+        services: Services,
+        given: Given,
         current: Current,
     ) -> Arc<Self> {
         let current = ArcSwap::from_pointee(current);
@@ -78,8 +82,9 @@ impl Context {
             dirs,
             environment,
             routes,
-            roster: events.roster().clone(),
-            events,
+            roster: services.events.roster().clone(),
+            services,
+            given,
             starts: Arc::new(Semaphore::new(STARTS_PER_CORE * cores)),
             current,
             names: Mutex::default(),

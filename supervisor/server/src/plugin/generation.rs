@@ -27,7 +27,7 @@ use super::output::LogOutput;
 use super::reach::{Capabilities, Reach};
 use super::snapshot::Activation;
 use super::unit::Installed;
-use crate::callback::{self, Emitter, Room};
+use crate::callback::{self, Room};
 use crate::dirs::GenerationDir;
 use crate::{task, version};
 use promises::Promises;
@@ -141,10 +141,11 @@ impl Generation {
         }
         let (site, routes) = (context.site(), context.routes.clone());
         let tree = process.tree();
-        let emitter =
-            Emitter { events: context.events.clone(), granted: installed.grants.emit.clone() };
+        let services = context.services.clone();
+        let asked = &installed.manifest.grants;
+        let badge = context.given.badge(home, &installed.imported.hash, asked);
         let (plugin, log) = (name.to_owned(), log.clone());
-        let room = Room::new(plugin, number, tree.clone(), site, log, routes, emitter);
+        let room = Room::new(plugin, number, tree.clone(), site, log, routes, services, badge);
         room.set_broker(process.broker().clone());
         // Bound before the process, served after: only now is it known whom to let in.
         let check = PeerCheck::new(move |socket| {
@@ -264,13 +265,14 @@ impl Generation {
         if self.promises.is_lone {
             self.context.roster.learn(&self.home, self.room.plugin(), &spec.name, capabilities);
         }
-        Ok(Arc::new(Activation::new(
+        let activation = Activation::new(
             activation,
             self.room.plugin().to_owned(),
             spec.name.clone(),
             backend.clone(),
             Reach::new(self.process.channel(), capabilities.clone()),
-        )))
+        );
+        Ok(Arc::new(activation.with_grants(self.room.badge().clone())))
     }
 
     /// Asks whether `parameters` would do, without making anything of them.

@@ -100,11 +100,11 @@ fn install(
     let program = Program::resolve(&found, &imported.dir, environment.path())?;
     refuse_secrets(&found.manifest, config)?;
     let user = user(&found.manifest, entry)?;
-    let granted = entry.map(|entry| entry.grants.clone()).unwrap_or_default();
+    let may_listen = entry.is_some_and(|entry| entry.grants.remote_tcp);
     let env = entry.iter().flat_map(|entry| &entry.env);
     let Found { manifest, lone, .. } = found;
     Ok(Installed {
-        grants: manifest.grants.and(&granted),
+        remote_tcp: manifest.grants.remote_tcp && may_listen,
         manifest,
         imported,
         program,

@@ -1,21 +1,29 @@
-//! How fast a plugin may log.
+//! How fast a plugin may log, or call.
 
 use std::time::Instant;
 
-/// A token bucket: `rate` lines a second, and as many at once.
+/// A token bucket: `rate` a second, and as many at once.
 #[derive(Debug)]
-pub(super) struct Bucket {
+pub(crate) struct Bucket {
     rate: f64,
     tokens: f64,
     filled: Option<Instant>,
 }
 
 impl Bucket {
-    pub(super) fn new(rate: u32) -> Self {
+    pub(crate) fn new(rate: u32) -> Self {
         Self { rate: rate.into(), tokens: rate.into(), filled: None }
     }
 
-    pub(super) fn take(&mut self, now: Instant) -> bool {
+    /// From now on it is this rate. A bucket that was never taken from is full.
+    pub(crate) fn set_rate(&mut self, rate: u32) {
+        self.rate = rate.into();
+        if self.filled.is_none() {
+            self.tokens = self.rate;
+        }
+    }
+
+    pub(crate) fn take(&mut self, now: Instant) -> bool {
         let since = self.filled.map_or(0.0, |at| now.saturating_duration_since(at).as_secs_f64());
         self.filled = Some(now);
         self.tokens = (self.tokens + since * self.rate).min(self.rate);

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use outboard_core::grant::Grants;
 use outboard_core::route::Table;
 use outboard_proto::plugin::v1::Capability;
 use tokio::sync::{Notify, watch};
@@ -20,6 +21,7 @@ use super::backend::Backend;
 use super::reach::Reach;
 use crate::gateway::observe::{Observer, Series};
 use crate::gateway::quota::{EndpointGates, Quota, Quotas};
+use crate::grants::Badge;
 
 /// One `Init` of an instance in one process, as requests see it.
 #[derive(Debug)]
@@ -29,6 +31,7 @@ pub struct Activation {
     instance: String,
     backend: Arc<Backend>,
     reach: Reach,
+    badge: Arc<Badge>,
     in_flight: AtomicUsize,
     is_retired: AtomicBool,
     drained: Notify,
@@ -62,6 +65,7 @@ impl Activation {
             instance,
             backend,
             reach,
+            badge: Badge::fixed(Grants::default()),
             in_flight: AtomicUsize::new(0),
             is_retired: AtomicBool::new(false),
             drained: Notify::new(),
@@ -71,8 +75,19 @@ impl Activation {
         }
     }
 
+    /// The same, with what its plugin may do. Without it, it may do nothing that needs a grant.
+    #[must_use]
+    pub fn with_grants(self, badge: Arc<Badge>) -> Self {
+        Self { badge, ..self }
+    }
+
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// What its plugin was granted, as it is now.
+    pub fn grants(&self) -> &Badge {
+        &self.badge
     }
 
     pub fn plugin(&self) -> &str {

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use outboard_core::manifest::{Grants, Manifest};
+use outboard_core::manifest::Manifest;
 use outboard_jail::User;
 
 use super::context::Context;
@@ -41,8 +41,8 @@ pub struct Installed {
     pub program: Program,
     /// It has no manifest: `Load` names it.
     pub is_lone: bool,
-    /// Asked for and granted.
-    pub grants: Grants,
+    /// Asked for and granted; what else is, may change while it runs.
+    pub remote_tcp: bool,
     /// What the operator adds to its environment.
     pub env: Vec<(OsString, OsString)>,
     /// `None`: the supervisor's own user.

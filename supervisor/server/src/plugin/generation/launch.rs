@@ -73,6 +73,6 @@ pub(super) fn launch(
         containment: context.containment,
         user: installed.user,
         start_timeout: manifest.start_timeout.unwrap_or(settings.start_timeout),
-        allow_remote_tcp: installed.grants.remote_tcp,
+        allow_remote_tcp: installed.remote_tcp,
     })
 }

@@ -1,0 +1,18 @@
+//! What the rooms of all processes share.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::counts::CallCounts;
+use super::meter::Rules;
+use crate::events::Events;
+
+/// Whatever the host's services need to answer. Clones are of the same.
+#[derive(Clone)]
+pub struct Services {
+    pub events: Events,
+    pub counts: CallCounts,
+    /// What a reload may change.
+    pub rules: Arc<ArcSwap<Rules>>,
+}
