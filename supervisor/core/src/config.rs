@@ -35,7 +35,8 @@ use crate::written::{About, Choice, Document, Mistakes, Place};
 use layers::Layers;
 
 pub use identity::{
-    Audit, Callbacks, DeleteProfile, HashAlgorithm, Identity, Login, Password, SameSite, SecureCookie, Session, Theme,
+    Audit, Callbacks, DeleteProfile, HashAlgorithm, Identity, Login, Password, SameSite,
+    SecureCookie, Session, Theme,
 };
 pub use keys::{ENTRIES, SETTINGS};
 pub use network::Network;

@@ -291,7 +291,8 @@ fn origin(text: &str) -> Result<String, String> {
     };
     let is_ip = |rest: &str| {
         rest.starts_with('[')
-            && (rest.parse::<SocketAddr>().is_ok() || format!("{rest}:1").parse::<SocketAddr>().is_ok())
+            && (rest.parse::<SocketAddr>().is_ok()
+                || format!("{rest}:1").parse::<SocketAddr>().is_ok())
     };
     if rest.is_some_and(|rest| is_host(rest) || is_ip(rest)) {
         return Ok(text.to_ascii_lowercase());

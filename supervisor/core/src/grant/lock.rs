@@ -126,11 +126,7 @@ impl Lock {
 impl Entry {
     /// Listening beyond loopback is none of them: only `outboard.toml` gives that.
     pub fn grants(&self) -> Grants {
-        Grants {
-            remote_tcp: false,
-            emit: self.emit.clone(),
-            callbacks: self.callbacks.clone(),
-        }
+        Grants { remote_tcp: false, emit: self.emit.clone(), callbacks: self.callbacks.clone() }
     }
 
     fn read(written: WrittenEntry) -> Result<Self, LockError> {

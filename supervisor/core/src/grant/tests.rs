@@ -67,14 +67,16 @@ fn a_version_waits_for_what_it_would_lack_and_the_serving_one_has_or_never_asked
     check(&many, &few, &given, true);
     check(&few, &few, &given, false);
     check(&nothing, &nothing, &given, false);
-    let both = lock(&[entry("p", OLD, &["users.read"], &[]), entry("p", NEW, &["users.read"], &[])]);
+    let both =
+        lock(&[entry("p", OLD, &["users.read"], &[]), entry("p", NEW, &["users.read"], &[])]);
     check(&few, &nothing, &both, false);
     check(&many, &nothing, &both, true);
 }
 
 #[test]
 fn what_both_versions_lack_keeps_nobody_waiting() {
-    let (asked, nothing, empty) = (grants(&["users.read"], &["a"]), Grants::default(), Lock::default());
+    let (asked, nothing, empty) =
+        (grants(&["users.read"], &["a"]), Grants::default(), Lock::default());
     let serving = decide(&asked, OLD, &nothing, &empty);
     assert!(!decide(&asked, NEW, &nothing, &empty).waits_behind(&serving));
     let more = grants(&["users.read"], &["a", "b"]);
@@ -101,7 +103,9 @@ fn a_lock_that_is_not_as_it_was_written_says_where() {
     check("\n[[grant]\n", "line 2");
     check("[[grant]]\nplugin = \"p\"\nmore = 1\n", "unknown field `more`");
     let of = |hash: &str, group: &str| {
-        format!("[[grant]]\nplugin = \"p\"\nhash = {hash:?}\ncallbacks = [{group:?}]\nemit = []\ntime = \"\"\n")
+        format!(
+            "[[grant]]\nplugin = \"p\"\nhash = {hash:?}\ncallbacks = [{group:?}]\nemit = []\ntime = \"\"\n"
+        )
     };
     check(&of("abc", "storage"), "is not a hash");
     check(&of(OLD, "user.read"), "did you mean \"users.read\"?");

@@ -13,7 +13,7 @@ const PACKAGE: &str = "outboard.host.v1";
 
 /// One call of a service.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Method {
+pub(super) struct Method {
     pub service: String,
     pub name: String,
     /// Which service it is, from 0.
@@ -30,17 +30,17 @@ static BY_PATH: LazyLock<HashMap<String, usize>> = LazyLock::new(|| {
 });
 
 /// All of them.
-pub fn methods() -> &'static [Method] {
+pub(super) fn methods() -> &'static [Method] {
     &METHODS
 }
 
 /// How many services they are of.
-pub fn services() -> usize {
+pub(super) fn services() -> usize {
     METHODS.iter().map(|method| method.service_number + 1).max().unwrap_or(0)
 }
 
 /// The number of the one that is asked for by this path.
-pub fn number(path: &str) -> Option<usize> {
+pub(super) fn number(path: &str) -> Option<usize> {
     BY_PATH.get(path).copied()
 }
 

@@ -24,13 +24,17 @@ fn everything_about_people_has_a_default() {
 fn what_a_browser_would_drop_is_told_beforehand() {
     check(
         "[session]\ncookie = \"__Host-id\"\ndomain = \"example.org\"\n",
-        &["outboard.toml:3: browsers drop a cookie named \"__Host-...\" that has a domain; remove session.domain, or \
-           name the cookie otherwise"],
+        &[
+            "outboard.toml:3: browsers drop a cookie named \"__Host-...\" that has a domain; remove session.domain, or \
+           name the cookie otherwise",
+        ],
     );
     check(
         "[session]\nsame_site = \"none\"\nsecure = \"no\"\n",
-        &["outboard.toml:3: browsers drop a cookie with session.same_site = \"none\" over HTTP; write session.secure = \
-           \"yes\", or another session.same_site"],
+        &[
+            "outboard.toml:3: browsers drop a cookie with session.same_site = \"none\" over HTTP; write session.secure = \
+           \"yes\", or another session.same_site",
+        ],
     );
     config("[session]\nsame_site = \"none\"\ncookie = \"__Secure-id\"\n");
 }
@@ -64,7 +68,10 @@ fn what_would_not_work_in_a_link_a_header_or_a_page_is_refused() {
 #[test]
 fn an_origin_is_scheme_host_and_port_and_never_all() {
     let origins = |text: &str| config(&format!("cors.origins = [{text}]")).identity.cors;
-    assert_eq!(origins("\"https://App.example.org\", \"http://[::1]:8080\""), ["https://app.example.org", "http://[::1]:8080"]);
+    assert_eq!(
+        origins("\"https://App.example.org\", \"http://[::1]:8080\""),
+        ["https://app.example.org", "http://[::1]:8080"]
+    );
     for wrong in ["*", "null", "app.example.org", "https://a/", "https://a:b", "https://a@b", ""] {
         refused(&format!("cors.origins = [{wrong:?}]"));
     }
@@ -73,12 +80,15 @@ fn an_origin_is_scheme_host_and_port_and_never_all() {
 
 #[test]
 fn the_operator_grants_groups_of_calls() {
-    let config = config("[[plugin]]\nname = \"p\"\ngrants.callbacks = [\"users.read\", \"storage\"]\n");
+    let config =
+        config("[[plugin]]\nname = \"p\"\ngrants.callbacks = [\"users.read\", \"storage\"]\n");
     let granted = &config.plugin_entries[0].grants.callbacks;
     assert_eq!(*granted, Groups::read(&["storage", "users.read"]).unwrap());
     check(
         "[[plugin]]\nname = \"p\"\ngrants.callbacks = [\"users.raed\"]\n",
-        &["outboard.toml:3: plugin.grants.callbacks = [\"users.raed\"]: \"users.raed\" is not a group of calls; did you \
-           mean \"users.read\"?"],
+        &[
+            "outboard.toml:3: plugin.grants.callbacks = [\"users.raed\"]: \"users.raed\" is not a group of calls; did you \
+           mean \"users.read\"?",
+        ],
     );
 }
