@@ -9,6 +9,8 @@ mod generation;
 pub mod import;
 mod instance;
 mod log;
+mod modules;
+mod outcome;
 mod output;
 mod plan;
 mod program;
@@ -37,6 +39,8 @@ pub(crate) use rate::Bucket;
 pub use context::{Context, Current, Settings};
 pub use instance::InstanceSpec;
 pub use log::{LogEntry, PluginLog};
+pub use modules::Module;
+pub use outcome::Outcome;
 pub use plan::plan;
 pub use secrets::{Secrets, Source};
 pub use status::Status;
@@ -163,6 +167,14 @@ impl Plugins {
             known: entries.keys().cloned().collect(),
         })?;
         Ok((entry.handle.clone(), entry.upgrade.as_ref().map(|upgrade| upgrade.new.clone())))
+    }
+
+    fn handle(&self, plugin: &str) -> Result<Arc<Handle>, ControlError> {
+        Ok(self.find(plugin)?.0)
+    }
+
+    fn context(&self) -> &Context {
+        &self.context
     }
 
     fn handles_now(&self) -> Vec<Arc<Handle>> {

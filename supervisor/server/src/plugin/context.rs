@@ -1,6 +1,6 @@
 //! What all drivers share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -41,6 +41,8 @@ pub struct Context {
     names: Mutex<BTreeMap<String, String>>,
     /// Which plugin has which instance.
     owners: Mutex<BTreeMap<String, String>>,
+    /// Instances that are gone for good, and are about to be told so.
+    deleted: Mutex<BTreeSet<String>>,
 }
 
 /// What a reload may change.
@@ -89,6 +91,7 @@ impl Context {
             current,
             names: Mutex::default(),
             owners: Mutex::default(),
+            deleted: Mutex::default(),
         })
     }
 
@@ -163,5 +166,19 @@ impl Context {
         if owners.get(name).is_some_and(|owner| owner == plugin) {
             owners.remove(name);
         }
+    }
+
+    /// Says that an instance which is no longer configured is gone for good, or not after all.
+    pub fn set_deleted(&self, name: &str, is_deleted: bool) {
+        let mut deleted = self.deleted.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_deleted {
+            deleted.insert(name.to_owned());
+        } else {
+            deleted.remove(name);
+        }
+    }
+
+    pub(super) fn is_deleted(&self, name: &str) -> bool {
+        self.deleted.lock().unwrap_or_else(PoisonError::into_inner).contains(name)
     }
 }

@@ -56,6 +56,8 @@ pub(super) enum News {
     Initialised(Vec<(InstanceSpec, Verdict)>),
     /// Instances that were initialised, or given up, beside those that serve.
     Reconfigured(Vec<(InstanceSpec, Verdict)>),
+    /// Instances that are gone, and whose `Close` was answered.
+    Closed(Vec<String>),
     Drained,
     Exited(Exit),
 }
@@ -70,6 +72,14 @@ struct Upgrade {
 struct Placed {
     spec: InstanceSpec,
     verdict: Verdict,
+    /// What it was to become, while it serves on as it was.
+    refused: Option<Refused>,
+}
+
+/// A change that the plugin refused.
+struct Refused {
+    spec: InstanceSpec,
+    problems: Vec<String>,
 }
 
 struct Driver {
@@ -84,6 +94,8 @@ struct Driver {
     generation: Option<Arc<Generation>>,
     loaded: Option<wire::LoadResponse>,
     placed: Vec<Placed>,
+    /// Instances that are gone, but whose `Close` is not answered yet.
+    closing: Vec<String>,
     /// Activations whose clients are told to come back later.
     away: Vec<String>,
     /// The process before this one was lost.
@@ -150,10 +162,11 @@ impl Driver {
             News::Loaded(result) => self.has_loaded(result),
             News::Initialised(placed) => {
                 let placed = placed.into_iter();
-                self.placed = placed.map(|(spec, verdict)| Placed { spec, verdict }).collect();
+                self.placed = placed.map(|(spec, verdict)| Placed::new(spec, verdict)).collect();
                 self.initialised();
             }
             News::Reconfigured(placed) => self.reconfigured(placed),
+            News::Closed(names) => self.closing.retain(|name| !names.contains(name)),
             News::Drained => self.step(Event::Drained),
             News::Exited(exit) => self.exited(exit),
         }
@@ -299,6 +312,7 @@ impl Driver {
         }
         self.loaded = None;
         self.placed.clear();
+        self.closing.clear();
         self.is_reconfiguring = false;
         self.status.is_foreign = false;
     }

@@ -20,6 +20,8 @@ pub struct InstanceSpec {
     pub parameters: Map<String, Value>,
     /// In a process of its own.
     pub isolate: bool,
+    /// How often it was asked to begin anew, whatever its parameters.
+    pub turn: u64,
     secrets: Arc<Secrets>,
     /// Of what it is told, secrets included: a secret that changed is a parameter that changed.
     fingerprint: Fingerprint,
@@ -35,7 +37,13 @@ impl InstanceSpec {
         secrets: Arc<Secrets>,
     ) -> Self {
         let fingerprint = secrets.fingerprint(&parameters);
-        Self { plugin, name, parameters, isolate, secrets, fingerprint }
+        Self { plugin, name, parameters, isolate, turn: 0, secrets, fingerprint }
+    }
+
+    /// The same, to be initialised anew if it was initialised in another turn.
+    #[must_use]
+    pub fn at_turn(self, turn: u64) -> Self {
+        Self { turn, ..self }
     }
 
     /// What a plugin gets that nobody configured: one of its own name, with the manifest's parameters.
@@ -54,6 +62,7 @@ impl InstanceSpec {
     pub(super) fn is_like(&self, other: &Self) -> bool {
         self.name == other.name
             && self.isolate == other.isolate
+            && self.turn == other.turn
             && self.fingerprint == other.fingerprint
     }
 }

@@ -7,6 +7,7 @@ use outboard_core::lifecycle::State;
 use outboard_core::route::Endpoint;
 use outboard_proto::admin::v1 as admin;
 
+use super::reach::Capabilities;
 use crate::callback::Room;
 
 /// Published by a plugin's driver after every change.
@@ -28,6 +29,10 @@ pub struct Status {
     pub is_foreign: bool,
     pub start_time: Option<Duration>,
     pub instances: Vec<InstanceStatus>,
+    /// Instances that are gone, but whose `Close` is not answered yet.
+    pub closing: Vec<String>,
+    /// What its `Load` says of itself.
+    pub said: Option<Said>,
     /// Knows the endpoints, which may change without the driver.
     pub room: Option<Arc<Room>>,
 }
@@ -38,6 +43,18 @@ pub struct InstanceStatus {
     /// Set while its endpoints are published.
     pub activation: Option<String>,
     pub problems: Vec<String>,
+    /// The turn that this is the outcome of.
+    pub turn: u64,
+    /// A later turn that was refused, and why, while the instance serves on as it was.
+    pub refused: Option<(u64, Vec<String>)>,
+}
+
+/// What a plugin says of itself, for people, and what it can do.
+#[derive(Clone, Debug)]
+pub struct Said {
+    pub display_name: String,
+    pub description: String,
+    pub capabilities: Capabilities,
 }
 
 impl Status {
@@ -57,6 +74,8 @@ impl Status {
             is_foreign: false,
             start_time: None,
             instances: Vec::new(),
+            closing: Vec::new(),
+            said: None,
             room: None,
         }
     }

@@ -72,6 +72,7 @@ impl Handle {
             generation: None,
             loaded: None,
             placed: Vec::new(),
+            closing: Vec::new(),
             away: Vec::new(),
             was_lost: false,
             is_reconfiguring: false,
@@ -94,6 +95,11 @@ impl Handle {
 
     pub(crate) fn status(&self) -> Status {
         self.status.borrow().clone()
+    }
+
+    /// Tells of each status after the current one.
+    pub(crate) fn changes(&self) -> watch::Receiver<Status> {
+        self.status.clone()
     }
 
     pub(crate) fn log(&self) -> &Arc<PluginLog> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use outboard_core::lifecycle::{Event, Next, State};
 use outboard_proto::plugin::v1 as wire;
 
-use super::{Driver, Placed, tasks};
+use super::{Driver, Placed, Refused, tasks};
 use crate::plugin::generation::Generation;
 use crate::plugin::instance::{InstanceSpec, Verdict};
 use crate::plugin::snapshot::Activation;
@@ -133,18 +133,23 @@ impl Driver {
         let names: Vec<_> = names.collect();
         let gone = self.take_placed(is_gone);
         if let Ok(installed) = &self.unit.installed {
-            for name in names {
-                self.context.release_instance(&name, installed.name());
+            for name in &names {
+                self.context.release_instance(name, installed.name());
             }
         }
         let changed: Vec<_> = wanted
             .into_iter()
-            .filter(|want| !self.placed.iter().any(|placed| placed.spec.is_like(want)))
+            .filter(|want| !self.placed.iter().any(|placed| placed.has_judged(want)))
             .collect();
         self.is_reconfiguring = !changed.is_empty();
         let (fit, taken) = self.claim(changed);
+        self.closing.extend(gone.iter().map(|activation| activation.instance().to_owned()));
+        let (deleted, disabled) =
+            gone.into_iter().partition(|activation| self.context.is_deleted(activation.instance()));
         self.with_generation(|generation, reports| {
-            tasks::retire(generation.clone(), gone, wire::CloseReason::Disabled);
+            use wire::CloseReason::{Deleted, Disabled};
+            tasks::retire(generation.clone(), deleted, Deleted, Some(reports.clone()));
+            tasks::retire(generation.clone(), disabled, Disabled, Some(reports.clone()));
             if !(fit.is_empty() && taken.is_empty()) {
                 tasks::reconfigure(generation, fit, taken, reports);
             }
@@ -167,7 +172,8 @@ impl Driver {
             if wanted.iter().any(|want| want.is_like(&spec)) {
                 self.place(&generation, spec, verdict);
             } else if let Ok(activation) = verdict {
-                tasks::retire(generation.clone(), vec![activation], wire::CloseReason::Replaced);
+                let reason = wire::CloseReason::Replaced;
+                tasks::retire(generation.clone(), vec![activation], reason, None);
             }
         }
         self.placed.sort_by(|a, b| a.spec.name.cmp(&b.spec.name));
@@ -180,7 +186,7 @@ impl Driver {
             self.report(&spec, problems);
             if let Some(placed) = self.placed.iter_mut().find(|it| serves(it)) {
                 // Told once; asked again when the configuration changes.
-                placed.spec = spec;
+                placed.refused = Some(Refused { spec, problems: problems.clone() });
                 return;
             }
         }
@@ -188,8 +194,8 @@ impl Driver {
         if let Ok(activation) = &verdict {
             generation.room.publish(activation);
         }
-        self.placed.push(Placed { spec, verdict });
-        tasks::retire(generation.clone(), old, wire::CloseReason::Replaced);
+        self.placed.push(Placed::new(spec, verdict));
+        tasks::retire(generation.clone(), old, wire::CloseReason::Replaced, None);
     }
 
     pub(super) fn take_placed(
@@ -206,5 +212,17 @@ impl Driver {
     /// The activations that serve, or are about to.
     pub(super) fn active(&self) -> Vec<Arc<Activation>> {
         self.placed.iter().filter_map(|placed| placed.verdict.as_ref().ok().cloned()).collect()
+    }
+}
+
+impl Placed {
+    pub(super) fn new(spec: InstanceSpec, verdict: Verdict) -> Self {
+        Self { spec, verdict, refused: None }
+    }
+
+    /// Whether the plugin has said already what it thinks of such a spec.
+    fn has_judged(&self, want: &InstanceSpec) -> bool {
+        let refused = self.refused.as_ref().map(|refused| &refused.spec);
+        [Some(&self.spec), refused].into_iter().flatten().any(|judged| judged.is_like(want))
     }
 }

@@ -148,12 +148,16 @@ pub(super) fn stop(
     .detach();
 }
 
-/// Drains and closes activations whose process serves on.
+/// Drains and closes activations whose process serves on. Whoever is to know when that is done gives `reports`.
 pub(super) fn retire(
     generation: Arc<Generation>,
     activations: Vec<Arc<Activation>>,
     reason: wire::CloseReason,
+    reports: Option<Reports>,
 ) {
+    if activations.is_empty() {
+        return;
+    }
     for activation in &activations {
         generation.room.withdraw(activation.id());
     }
@@ -163,6 +167,10 @@ pub(super) fn retire(
             generation.close(activation, reason).await;
         }))
         .await;
+        if let Some(reports) = reports {
+            let closed = activations.iter().map(|activation| activation.instance().to_owned());
+            reports.send(News::Closed(closed.collect()));
+        }
     })
     .detach();
 }
