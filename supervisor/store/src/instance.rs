@@ -1,5 +1,6 @@
 //! A configured copy of a plugin, as a row.
 
+use outboard_core::identity::kind::InstanceKind;
 use time::OffsetDateTime;
 
 /// Most bytes of the text of [`Parameters`].
@@ -17,13 +18,27 @@ pub struct Instance {
     pub name: String,
     pub display_name: String,
     pub parameters: Parameters,
+    /// The parameters that the running one has, where `parameters` are newer and wait to be applied.
+    pub applied: Option<Parameters>,
     /// What is wanted, not what runs.
     pub enabled: bool,
+    pub kind: InstanceKind,
+    /// Of those that keep users or clients, the lowest is asked first.
+    pub rank: i64,
+    /// What keeps users or clients is not to be written to.
+    pub readonly: bool,
     /// Begins at 1 and grows by 1 with each change of anything here.
     pub revision: i64,
     /// By the clock of the database, to the millisecond.
     pub created: OffsetDateTime,
     pub updated: OffsetDateTime,
+}
+
+impl Instance {
+    /// The parameters to run with.
+    pub fn running(&self) -> &Parameters {
+        self.applied.as_ref().unwrap_or(&self.parameters)
+    }
 }
 
 /// What an instance begins with.
@@ -37,6 +52,9 @@ pub struct NewInstance<'a> {
     pub display_name: &'a str,
     pub parameters: &'a Parameters,
     pub enabled: bool,
+    pub kind: InstanceKind,
+    pub rank: i64,
+    pub readonly: bool,
 }
 
 /// The text of a JSON object, at most 1 MiB, kept byte for byte: white space, order of keys and the

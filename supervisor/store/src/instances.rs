@@ -1,11 +1,12 @@
 //! Reading and changing instances: one statement each, so that each is whole or not at all.
 
+use outboard_core::identity::kind::InstanceKind;
 use sqlx::FromRow;
 use time::{Duration, OffsetDateTime};
 
 use crate::error::StoreError;
 use crate::instance::{Instance, NewInstance, Parameters};
-use crate::pools::on;
+use crate::pools::{on, within};
 use crate::store::Store;
 
 const MAX_NAME: usize = 128;
@@ -43,7 +44,11 @@ struct Row {
     name: String,
     display_name: String,
     parameters: String,
+    applied: Option<String>,
     enabled: bool,
+    kind: String,
+    rank: i64,
+    readonly: bool,
     revision: i64,
     created_ms: i64,
     updated_ms: i64,
@@ -57,7 +62,11 @@ impl From<Row> for Instance {
             name: row.name,
             display_name: row.display_name,
             parameters: Parameters::stored(row.parameters),
+            applied: row.applied.map(Parameters::stored),
             enabled: row.enabled,
+            kind: row.kind.parse().unwrap_or(InstanceKind::Plugin),
+            rank: row.rank,
+            readonly: row.readonly,
             revision: row.revision,
             created: time_of(row.created_ms),
             updated: time_of(row.updated_ms),
@@ -100,9 +109,9 @@ impl<'a> Instances<'a> {
     /// [`InstanceError::AlreadyExists`] if any plugin has an instance of that name.
     pub async fn insert(self, new: NewInstance<'_>) -> Result<Instance, InstanceError> {
         const SQL: &str = "
-            INSERT INTO plugin_instance (plugin, name, display_name, parameters, enabled,
+            INSERT INTO plugin_instance (plugin, name, display_name, parameters, enabled, kind, rank, readonly,
                                          revision, created_ms, updated_ms)
-            SELECT $1, $2, $3, $4, $5, 1, now_ms, now_ms FROM clock WHERE TRUE
+            SELECT $1, $2, $3, $4, $5, $6, $7, $8, 1, now_ms, now_ms FROM clock WHERE TRUE
             ON CONFLICT (name) DO NOTHING
             RETURNING *";
         check_text("plugin", new.plugin, 1, MAX_NAME)?;
@@ -114,13 +123,17 @@ impl<'a> Instances<'a> {
             .bind(new.display_name)
             .bind(new.parameters.as_str())
             .bind(new.enabled)
+            .bind(new.kind.as_str())
+            .bind(new.rank)
+            .bind(new.readonly)
             .fetch_optional(pool)
             .await);
         self.one("add the instance", row)?
             .ok_or_else(|| InstanceError::AlreadyExists { name: new.name.to_owned() })
     }
 
-    /// Replaces display name and parameters. Whether it is enabled stays as it is.
+    /// Replaces display name and parameters. Whether it is enabled stays as it is, and so do the parameters that
+    /// it is to run with, until [`Self::apply`].
     ///
     /// `expected`: the revision that the caller has seen; `None` overwrites whatever is there.
     ///
@@ -137,6 +150,7 @@ impl<'a> Instances<'a> {
         const SQL: &str = "
             UPDATE plugin_instance
             SET display_name = $2, parameters = $3,
+                applied = NULLIF(COALESCE(applied, parameters), $3),
                 revision = revision + 1, updated_ms = (SELECT now_ms FROM clock)
             WHERE name = $1 AND revision = COALESCE($4, revision)
             RETURNING *";
@@ -153,6 +167,44 @@ impl<'a> Instances<'a> {
             Some(instance) => Ok(instance),
             None => Err(self.why_not_updated(name, expected).await?),
         }
+    }
+
+    /// From now on the instance runs with its parameters as they are stored. Saying it again changes nothing.
+    pub async fn apply(self, name: &str) -> Result<Instance, InstanceError> {
+        const SQL: &str = "
+            UPDATE plugin_instance
+            SET applied = NULL, revision = revision + 1, updated_ms = (SELECT now_ms FROM clock)
+            WHERE name = $1 AND applied IS NOT NULL
+            RETURNING *";
+        check_name(name)?;
+        let row = on!(&self.store.pools, pool => sqlx::query_as(SQL).bind(name).fetch_optional(pool).await);
+        let changed = self.one("apply the parameters of the instance", row)?;
+        let instance = if changed.is_some() { changed } else { self.get(name).await? };
+        instance.ok_or_else(|| InstanceError::NotFound { name: name.to_owned() })
+    }
+
+    /// Replaces rank and whether it is read-only.
+    pub async fn arrange(
+        self,
+        name: &str,
+        rank: i64,
+        readonly: bool,
+    ) -> Result<Instance, InstanceError> {
+        const SQL: &str = "
+            UPDATE plugin_instance
+            SET rank = $2, readonly = $3,
+                revision = revision + 1, updated_ms = (SELECT now_ms FROM clock)
+            WHERE name = $1
+            RETURNING *";
+        check_name(name)?;
+        let row = on!(&self.store.pools, pool => sqlx::query_as(SQL)
+            .bind(name)
+            .bind(rank)
+            .bind(readonly)
+            .fetch_optional(pool)
+            .await);
+        self.one("arrange the instance", row)?
+            .ok_or_else(|| InstanceError::NotFound { name: name.to_owned() })
     }
 
     async fn why_not_updated(
@@ -189,11 +241,34 @@ impl<'a> Instances<'a> {
 
     /// Removes the instance and all that is stored for it. Gives it as it was.
     pub async fn delete(self, name: &str) -> Result<Instance, InstanceError> {
-        const SQL: &str = "DELETE FROM plugin_instance WHERE name = $1 RETURNING *";
         check_name(name)?;
-        let row = on!(&self.store.pools, pool => sqlx::query_as(SQL).bind(name).fetch_optional(pool).await);
-        self.one("delete the instance", row)?
-            .ok_or_else(|| InstanceError::NotFound { name: name.to_owned() })
+        let row = self.try_delete(name).await;
+        let deleted = self
+            .one("delete the instance", row)?
+            .ok_or_else(|| InstanceError::NotFound { name: name.to_owned() })?;
+        // Nobody is left to tell it to; the names that waited for it are free.
+        self.store.revocations().forget_instance(name).await?;
+        Ok(deleted)
+    }
+
+    async fn try_delete(self, name: &str) -> Result<Option<Row>, sqlx::Error> {
+        const SQL: &str = "DELETE FROM plugin_instance WHERE name = $1 RETURNING *";
+        const BELONGINGS: [&str; 2] = [
+            "DELETE FROM scheme_setting WHERE instance = $1",
+            "DELETE FROM authentication WHERE scheme = $1",
+        ];
+        let mut transaction = self.store.pools.begin().await?;
+        let row: Option<Row> = within!(&mut transaction, connection => {
+            let row = sqlx::query_as(SQL).bind(name).fetch_optional(&mut *connection).await?;
+            if row.is_some() {
+                for sql in BELONGINGS {
+                    sqlx::query(sql).bind(name).execute(&mut *connection).await?;
+                }
+            }
+            row
+        });
+        transaction.commit().await?;
+        Ok(row)
     }
 
     fn one(

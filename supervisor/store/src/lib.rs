@@ -9,11 +9,12 @@
 //! supervisors that share it. Parameters are always bound, never pasted in. `pools.rs` has the one
 //! macro that picks the driver.
 //!
-//! [`outbox`] is where many rows change at once; it says itself how they stay in step.
+//! [`identity`] is who may use what. [`outbox`] is where many rows change at once; it says itself how they stay in step.
 //!
 //! Migrations only go forward. A database that a newer Outboard has migrated is refused.
 
 mod error;
+pub mod identity;
 mod instance;
 mod instances;
 mod migrate;

@@ -20,7 +20,7 @@ mod lease;
 mod letters;
 mod queues;
 mod read;
-mod rows;
+pub(crate) mod rows;
 mod upkeep;
 mod write;
 

@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 use crate::error::StoreError;
+use crate::identity::{
+    Accounts, ApiKeys, Clients, Consents, Revocations, Schemes, Scopes, Sessions, Users,
+};
 use crate::instances::Instances;
 use crate::outbox::Outbox;
 use crate::pools::{Pools, on};
@@ -61,6 +64,49 @@ impl Store {
     /// Events and their deliveries.
     pub fn outbox(&self) -> Outbox<'_> {
         Outbox::new(self)
+    }
+
+    /// Ids of whoever is known, and the end of users.
+    pub fn accounts(&self) -> Accounts<'_> {
+        Accounts::new(self)
+    }
+
+    /// The users that this database keeps.
+    pub fn users(&self) -> Users<'_> {
+        Users::new(self)
+    }
+
+    /// The clients that this database keeps.
+    pub fn clients(&self) -> Clients<'_> {
+        Clients::new(self)
+    }
+
+    pub fn scopes(&self) -> Scopes<'_> {
+        Scopes::new(self)
+    }
+
+    /// What operators say of schemes.
+    pub fn schemes(&self) -> Schemes<'_> {
+        Schemes::new(self)
+    }
+
+    /// Who is signed in.
+    pub fn sessions(&self) -> Sessions<'_> {
+        Sessions::new(self)
+    }
+
+    /// What users have granted to clients.
+    pub fn consents(&self) -> Consents<'_> {
+        Consents::new(self)
+    }
+
+    pub fn api_keys(&self) -> ApiKeys<'_> {
+        ApiKeys::new(self)
+    }
+
+    /// Who still has to be told that a user is gone.
+    pub fn revocations(&self) -> Revocations<'_> {
+        Revocations::new(self)
     }
 
     /// The migration that the schema has reached.

@@ -8,7 +8,7 @@ const MOST: usize = 128;
 
 /// The rows in slices whose lengths are powers of two: so each statement has a few texts only, and
 /// both drivers prepare each of them once.
-pub(super) fn chunks<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+pub(crate) fn chunks<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
         let most = rows.len().min(MOST);
         let length = 1 << most.checked_ilog2()?;
@@ -19,7 +19,7 @@ pub(super) fn chunks<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
 }
 
 /// Text that PostgreSQL takes: it knows no NUL, and one bad event must not lose a whole group.
-pub(super) fn text(text: &str) -> Cow<'_, str> {
+pub(crate) fn text(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { text.replace('\0', "\u{fffd}").into() } else { text.into() }
 }
 

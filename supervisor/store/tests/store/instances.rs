@@ -2,6 +2,7 @@
 
 use crate::AWKWARD;
 use crate::harness::{Database, on_both_databases};
+use outboard_core::identity::kind::InstanceKind;
 use outboard_store::{Instance, InstanceError, NewInstance, Parameters, Store};
 
 fn parameters(text: &str) -> Parameters {
@@ -10,8 +11,16 @@ fn parameters(text: &str) -> Parameters {
 
 async fn add(store: &Store, plugin: &str, name: &str) -> Instance {
     let parameters = Parameters::default();
-    let new =
-        NewInstance { plugin, name, display_name: name, parameters: &parameters, enabled: true };
+    let new = NewInstance {
+        plugin,
+        name,
+        display_name: name,
+        parameters: &parameters,
+        enabled: true,
+        kind: InstanceKind::Plugin,
+        rank: 0,
+        readonly: false,
+    };
     store.instances().insert(new).await.unwrap()
 }
 
@@ -37,6 +46,9 @@ on_both_databases! {
                 display_name: "OAuth 2",
                 parameters: &parameters,
                 enabled: false,
+                kind: InstanceKind::Plugin,
+                rank: 0,
+                readonly: false,
             })
             .await
             .unwrap();
@@ -77,6 +89,9 @@ on_both_databases! {
             display_name: "",
             parameters: &Parameters::default(),
             enabled: true,
+            kind: InstanceKind::Plugin,
+            rank: 0,
+            readonly: false,
         };
         let error = store.instances().insert(second).await.unwrap_err();
         assert!(matches!(&error, InstanceError::AlreadyExists { name } if name == "news"), "{error}");
@@ -155,6 +170,9 @@ on_both_databases! {
                         display_name: "",
                         parameters: &Parameters::default(),
                         enabled: true,
+                        kind: InstanceKind::Plugin,
+                        rank: 0,
+                        readonly: false,
                     };
                     store.instances().insert(new).await
                 })
@@ -217,6 +235,9 @@ on_both_databases! {
                 display_name: text,
                 parameters: &parameters,
                 enabled: true,
+                kind: InstanceKind::Plugin,
+                rank: 0,
+                readonly: false,
             };
             let added = store.instances().insert(new).await.unwrap();
             let read = store.instances().get(text).await.unwrap().unwrap();
@@ -251,7 +272,7 @@ on_both_databases! {
             ("p", "n", "\0", "the display name has a NUL character; leave it out"),
         ] {
             let new =
-                NewInstance { plugin, name, display_name, parameters: &none, enabled: true };
+                NewInstance { plugin, name, display_name, parameters: &none, enabled: true, kind: InstanceKind::Plugin, rank: 0, readonly: false };
             let error = store.instances().insert(new).await.unwrap_err();
             assert_eq!(error.to_string(), expected);
         }

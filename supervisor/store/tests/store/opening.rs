@@ -11,7 +11,7 @@ use outboard_store::{DatabaseUrl, Fault, Options, Parameters, Store, StoreError}
 use sqlx::{ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
 
-const NEWEST: i64 = 2;
+const NEWEST: i64 = 3;
 
 async fn fails(url: &DatabaseUrl) -> StoreError {
     let options = Options { wait: Duration::from_millis(500), ..Options::default() };
@@ -48,7 +48,7 @@ on_both_databases! {
         let error = fails(&database.url).await;
         assert_eq!(error.fault(), Fault::NewerSchema);
         let text = error.to_string();
-        assert!(text.contains("version 900") && text.contains("versions up to 2"), "{text}");
+        assert!(text.contains("version 900") && text.contains(&format!("versions up to {NEWEST}")), "{text}");
         assert!(text.contains("start a version of Outboard that is at least as new"), "{text}");
         database.meddle("DELETE FROM _sqlx_migrations WHERE version = 900").await;
         assert_eq!(database.open().await.schema_version().await.unwrap(), NEWEST);
@@ -85,6 +85,9 @@ on_both_databases! {
             display_name: "d",
             parameters: &parameters,
             enabled: true,
+            kind: outboard_core::identity::kind::InstanceKind::Plugin,
+            rank: 0,
+            readonly: false,
         };
         let error = store.instances().insert(new).await.unwrap_err();
         let text = format!("{error} {error:?}");

@@ -1,0 +1,11 @@
+//! The users that this database keeps.
+
+mod change;
+mod find;
+
+use super::handle::handle;
+
+handle! {
+    /// The users of a [`Store`](crate::Store).
+    Users
+}
