@@ -1,5 +1,7 @@
 //! The real `outboard` program, started as an operator starts it, in a directory of the test's own.
 
+pub mod api;
+pub mod database;
 pub mod http;
 pub mod lines;
 pub mod metrics;

@@ -13,6 +13,7 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use super::Supervisor;
+use super::database::Schema;
 use crate::places;
 
 /// What every test's configuration begins with: a shorter wait than an operator would want.
@@ -26,6 +27,8 @@ pub struct Stage {
     root: TempDir,
     environment: BTreeMap<String, String>,
     outboard: PathBuf,
+    /// Goes with it.
+    schema: Option<Schema>,
 }
 
 /// What became of a command.
@@ -46,7 +49,7 @@ impl Stage {
         fs::create_dir(root.path().join("plugins"))?;
         let path = std::env::var("PATH").unwrap_or_default();
         let environment = BTreeMap::from([("PATH".to_owned(), path)]);
-        let stage = Self { root, environment, outboard: places::outboard()? };
+        let stage = Self { root, environment, outboard: places::outboard()?, schema: None };
         stage.configure("")?;
         Ok(stage)
     }
@@ -97,6 +100,10 @@ impl Stage {
     /// Sets a variable of the supervisor's.
     pub fn set(&mut self, name: &str, value: &str) {
         self.environment.insert(name.to_owned(), value.to_owned());
+    }
+
+    pub(super) fn keep(&mut self, schema: Schema) {
+        self.schema = Some(schema);
     }
 
     /// Starts the supervisor, and waits until it listens.
