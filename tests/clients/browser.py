@@ -5,30 +5,9 @@ the DevTools protocol over a pipe. Ends with status 0 if everything is as it sho
 """
 
 import json
-import os
-import subprocess
 import sys
 
-FLAGS = [
-    "--headless=new",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-extensions",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-default-apps",
-    "--disable-dev-shm-usage",
-    "--disable-sync",
-    "--disable-breakpad",
-    "--metrics-recording-only",
-    "--no-first-run",
-    "--no-default-browser-check",
-    "--no-proxy-server",
-    "--password-store=basic",
-    # The certificate of the tests is nobody's; curl is the one to verify it.
-    "--ignore-certificate-errors",
-    "--remote-debugging-pipe",
-]
+from chromium import Browser
 
 EVENTS = """
 new Promise((resolve, reject) => {
@@ -112,77 +91,6 @@ ENDS = """
   return { aborted, broken, after: await (await fetch('/api/mock/hello/you')).text() };
 })()
 """
-
-
-class Browser:
-    """The process and its pipe: one JSON message after the other, each ended by a zero byte."""
-
-    def __init__(self, chromium, profile):
-        theirs_in, self.out = os.pipe()
-        into, theirs_out = os.pipe()
-        self.messages = os.fdopen(into, "rb")
-        self.count = 0
-        self.session = None
-        flags = FLAGS + ["--no-sandbox"] * (os.geteuid() == 0) + [f"--user-data-dir={profile}"]
-
-        # The browser reads from descriptor 3 and writes to 4, where ours may be: out of the way first.
-        def arrange():
-            read, write = os.dup(theirs_in), os.dup(theirs_out)
-            os.dup2(read, 3)
-            os.dup2(write, 4)
-
-        self.process = subprocess.Popen(
-            [chromium, *flags, "about:blank"],
-            preexec_fn=arrange,
-            pass_fds=(3, 4),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "HOME": profile},
-        )
-        os.close(theirs_in)
-        os.close(theirs_out)
-
-    def read(self):
-        message = bytearray()
-        while (byte := self.messages.read(1)) != b"\0":
-            assert byte, "the browser has gone"
-            message += byte
-        return json.loads(message)
-
-    def call(self, method, **params):
-        self.count += 1
-        message = {"id": self.count, "method": method, "params": params}
-        if self.session:
-            message["sessionId"] = self.session
-        os.write(self.out, json.dumps(message).encode() + b"\0")
-        while (answer := self.read()).get("id") != self.count:
-            pass
-        assert "error" not in answer, f"{method}: {answer}"
-        return answer["result"]
-
-    def open(self, url):
-        """Goes there, in a page of its own."""
-        self.session = None
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        self.session = session
-        self.call("Page.enable")
-        went = self.call("Page.navigate", url=url)
-        assert "errorText" not in went, went
-        while self.read().get("method") != "Page.loadEventFired":
-            pass
-
-    def value(self, script):
-        """What the script gives, or the promise that it gives holds, in the page."""
-        answer = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
-        assert "exceptionDetails" not in answer, json.dumps(answer)
-        return answer["result"].get("value")
-
-    def close(self):
-        self.session = None
-        self.call("Browser.close")
-        self.process.wait(10)
 
 
 def check(name, value, **expected):
