@@ -30,6 +30,8 @@ use serde_json::{Map, Value};
 
 use crate::auth::GroupMatch;
 use crate::grant::Grants;
+use crate::identity::kind::InstanceKind;
+use crate::identity::scheme::SchemeSettings;
 use crate::name::{InstanceName, PluginName};
 use crate::written::{About, Choice, Document, Mistakes, Place};
 use layers::Layers;
@@ -273,8 +275,23 @@ pub struct InstanceEntry {
     pub parameters: Map<String, Value>,
     pub is_enabled: bool,
     pub is_isolated: bool,
+    pub purpose: Purpose,
     /// Its line in the file.
     pub line: usize,
+}
+
+/// What an instance is there for, and what the operator says of it for that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Purpose {
+    pub kind: InstanceKind,
+    /// For people. Empty: its name.
+    pub display_name: String,
+    /// Of one that keeps users or clients: lower is asked first.
+    pub rank: i64,
+    /// Of one that keeps users or clients: nothing is changed there.
+    pub is_readonly: bool,
+    /// Of one that authenticates.
+    pub scheme: SchemeSettings,
 }
 
 /// One setting as text.
@@ -303,6 +320,18 @@ impl Choice for LogLevel {
         ("debug", Self::Debug),
         ("trace", Self::Trace),
     ];
+}
+
+impl Default for Purpose {
+    fn default() -> Self {
+        Self {
+            kind: InstanceKind::Plugin,
+            display_name: String::new(),
+            rank: 0,
+            is_readonly: false,
+            scheme: SchemeSettings { allow_user_register: true, ..SchemeSettings::default() },
+        }
+    }
 }
 
 impl Setting {

@@ -7,8 +7,12 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::layers::Layers;
-use super::{InstanceEntry, PluginEntry, PluginLimits, SecretSource, forms, keys, parameters};
+use super::{
+    InstanceEntry, PluginEntry, PluginLimits, Purpose, SecretSource, forms, keys, parameters,
+};
 use crate::grant::Grants;
+use crate::identity::kind::InstanceKind;
+use crate::identity::scheme::SchemeSettings;
 use crate::name::{InstanceName, PluginName};
 use crate::written::{Mistakes, Place, Table, closest};
 
@@ -155,6 +159,7 @@ fn instance(table: &Table<'_>, mistakes: &mut Mistakes) -> Option<InstanceEntry>
     let parameters = parameters::read(table, &keys::INSTANCE_PARAMETERS, mistakes);
     let is_enabled = table.read(&keys::INSTANCE_ENABLED, mistakes).unwrap_or(true);
     let is_isolated = table.read(&keys::INSTANCE_ISOLATE, mistakes).unwrap_or_default();
+    let purpose = purpose(table, mistakes);
     let plugin = plugin?;
     let name = if is_named { named } else { named_like(&plugin, table, mistakes) };
     Some(InstanceEntry {
@@ -163,8 +168,60 @@ fn instance(table: &Table<'_>, mistakes: &mut Mistakes) -> Option<InstanceEntry>
         parameters,
         is_enabled,
         is_isolated,
+        purpose,
         line: table.line(),
     })
+}
+
+fn purpose(table: &Table<'_>, mistakes: &mut Mistakes) -> Purpose {
+    let default = Purpose::default();
+    let purpose = Purpose {
+        kind: table.read(&keys::INSTANCE_KIND, mistakes).unwrap_or_default(),
+        display_name: table.read(&keys::INSTANCE_DISPLAY_NAME, mistakes).unwrap_or_default(),
+        rank: table.read(&keys::INSTANCE_RANK, mistakes).unwrap_or_default().into(),
+        is_readonly: table.read(&keys::INSTANCE_READONLY, mistakes).unwrap_or_default(),
+        scheme: scheme(table, default.scheme, mistakes),
+    };
+    refuse_idle(table, purpose.kind, mistakes);
+    purpose
+}
+
+fn scheme(table: &Table<'_>, default: SchemeSettings, mistakes: &mut Mistakes) -> SchemeSettings {
+    let expiration = table.read(&keys::INSTANCE_SCHEME_EXPIRATION, mistakes);
+    let mut switch = |key, default| table.read(key, mistakes).unwrap_or(default);
+    SchemeSettings {
+        expiration_s: expiration.map_or(default.expiration_s, |time| time.as_secs()),
+        allow_user_register: switch(&keys::INSTANCE_SCHEME_REGISTER, default.allow_user_register),
+        forbid_user_profile: switch(&keys::INSTANCE_SCHEME_NO_PROFILE, default.forbid_user_profile),
+        forbid_user_reset_credential: switch(
+            &keys::INSTANCE_SCHEME_NO_RESET,
+            default.forbid_user_reset_credential,
+        ),
+        max_use: table.read(&keys::INSTANCE_SCHEME_MAX_USE, mistakes).unwrap_or(default.max_use),
+    }
+}
+
+/// Refuses what means nothing for an instance of this kind.
+fn refuse_idle(table: &Table<'_>, kind: InstanceKind, mistakes: &mut Mistakes) {
+    let keeps = matches!(kind, InstanceKind::UserBackend | InstanceKind::ClientBackend);
+    let of_keepers = [&keys::INSTANCE_RANK.about, &keys::INSTANCE_READONLY.about];
+    let of_schemes = [
+        &keys::INSTANCE_SCHEME_EXPIRATION.about,
+        &keys::INSTANCE_SCHEME_MAX_USE.about,
+        &keys::INSTANCE_SCHEME_REGISTER.about,
+        &keys::INSTANCE_SCHEME_NO_PROFILE.about,
+        &keys::INSTANCE_SCHEME_NO_RESET.about,
+    ];
+    let keepers = of_keepers.iter().map(|about| (about, keeps, "\"user\" or \"client\""));
+    let schemes =
+        of_schemes.iter().map(|about| (about, kind == InstanceKind::Scheme, "\"scheme\""));
+    for (about, is_meant, kinds) in keepers.chain(schemes) {
+        if let (false, Some((place, _))) = (is_meant, table.texts(about)) {
+            let message =
+                format!("{} means nothing here; write kind = {kinds}, or remove it", about.path);
+            mistakes.add(place, message);
+        }
+    }
 }
 
 fn named_like(

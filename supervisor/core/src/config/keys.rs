@@ -13,6 +13,8 @@ use super::{ContainmentRule, Database, LogFormat, LogLevel, Network, forms};
 use crate::auth::GroupMatch;
 use crate::event::Types;
 use crate::grant::Groups;
+use crate::identity::kind::InstanceKind;
+use crate::identity::scheme::{LONGEST_EXPIRATION_S, MOST_USES};
 use crate::name::{InstanceName, PluginName};
 use crate::written::{About, Key};
 
@@ -330,6 +332,26 @@ keys! { ENTRIES:
     INSTANCE_PARAMETERS: () = Key::table("instance.parameters", "a table").doc(
         "What it is told when it starts. `{ secret = \"name\" }` stands for a secret.");
     INSTANCE_ENABLED: bool = Key::switch("instance.enabled").default("true").doc("False: it is kept but not started.");
+    INSTANCE_KIND: InstanceKind = Key::choice("instance.kind").default("plugin").doc(
+        "What it is there for: endpoints, events and the like (`plugin`), authenticating users beyond their password \
+         (`scheme`), keeping users (`user`) or clients (`client`). The plugin must be able to.");
+    INSTANCE_DISPLAY_NAME: String = Key::text("instance.display_name", "1 to 128 characters on one line", forms::line).doc(
+        "What people are told that it is called. Default: its name.");
+    INSTANCE_RANK: u32 = Key::count("instance.rank", 0, 1_000_000).default("0").doc(
+        "Of instances that keep users or clients, the order in which they are asked, lowest first, all of them after the \
+         host's own database.");
+    INSTANCE_READONLY: bool = Key::switch("instance.readonly").default("false").doc(
+        "True: of an instance that keeps users or clients, nothing is changed there.");
+    INSTANCE_SCHEME_EXPIRATION: Duration = Key::duration("instance.scheme.expiration", Duration::ZERO, Duration::from_secs(LONGEST_EXPIRATION_S)).default("0s").doc(
+        "Of an instance that authenticates: how long that counts. `0s`: as long as the session.");
+    INSTANCE_SCHEME_MAX_USE: u32 = Key::count("instance.scheme.max_use", 0, MOST_USES).default("0").doc(
+        "Of an instance that authenticates: how often that may be used. 0: any number of times.");
+    INSTANCE_SCHEME_REGISTER: bool = Key::switch("instance.scheme.allow_user_register").default("true").doc(
+        "Of an instance that authenticates: whether users may register it themselves.");
+    INSTANCE_SCHEME_NO_PROFILE: bool = Key::switch("instance.scheme.forbid_user_profile").default("false").doc(
+        "Of an instance that authenticates: true if users may not see it on their profile.");
+    INSTANCE_SCHEME_NO_RESET: bool = Key::switch("instance.scheme.forbid_user_reset_credential").default("false").doc(
+        "Of an instance that authenticates: true if it is no way to get back into an account.");
     INSTANCE_ISOLATE: bool = Key::switch("instance.isolate").default("false").doc(
         "True: it gets a process of its own. Otherwise instances of one plugin share one, and trust each other.");
 }

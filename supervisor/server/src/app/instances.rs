@@ -36,13 +36,14 @@ async fn instances(
     for entry in &config.instances {
         let of_plugin = instances.entry(entry.plugin.as_str().to_owned()).or_default();
         if entry.is_enabled {
-            of_plugin.push(InstanceSpec::new(
+            let spec = InstanceSpec::new(
                 entry.plugin.as_str().to_owned(),
                 entry.name.as_str().to_owned(),
                 entry.parameters.clone(),
                 entry.is_isolated,
                 secrets.clone(),
-            ));
+            );
+            of_plugin.push(spec.there_for(entry.purpose.clone()));
         }
     }
     for row in store.instances().list().await? {

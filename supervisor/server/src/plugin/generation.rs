@@ -226,7 +226,7 @@ impl Generation {
         if let Err(error) = InstanceName::new(&spec.name) {
             return Err(vec![error.to_string()]);
         }
-        let broken = self.promises.broken(capabilities);
+        let broken = self.promises.broken(capabilities, spec.purpose.kind);
         if !broken.is_empty() {
             return Err(broken);
         }
@@ -241,7 +241,7 @@ impl Generation {
             instance: spec.name.clone(),
             parameters,
             reason: reason.into(),
-            ..wire::InitRequest::default()
+            kind: wire::InstanceKind::from(spec.purpose.kind).into(),
         };
         let answer = self.call(request, async |mut client, it| client.init(it).await).await;
         let mut problems = match answer {
@@ -263,7 +263,7 @@ impl Generation {
             return Err(problems);
         }
         if self.promises.is_lone {
-            self.context.roster.learn(&self.home, self.room.plugin(), &spec.name, capabilities);
+            self.context.roster.learn(&self.home, self.room.plugin(), spec, capabilities);
         }
         let activation = Activation::new(
             activation,
@@ -281,7 +281,7 @@ impl Generation {
         let request = wire::CheckRequest {
             instance: spec.name.clone(),
             parameters,
-            ..wire::CheckRequest::default()
+            kind: wire::InstanceKind::from(spec.purpose.kind).into(),
         };
         match self.call(request, async |mut client, it| client.check(it).await).await {
             Ok(response) if response.problems.is_empty() => Ok(()),

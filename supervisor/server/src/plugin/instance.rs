@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use outboard_core::config::Purpose;
 use outboard_core::manifest::Manifest;
 use serde_json::{Map, Value};
 
@@ -22,6 +23,7 @@ pub struct InstanceSpec {
     pub isolate: bool,
     /// How often it was asked to begin anew, whatever its parameters.
     pub turn: u64,
+    pub purpose: Purpose,
     secrets: Arc<Secrets>,
     /// Of what it is told, secrets included: a secret that changed is a parameter that changed.
     fingerprint: Fingerprint,
@@ -37,13 +39,20 @@ impl InstanceSpec {
         secrets: Arc<Secrets>,
     ) -> Self {
         let fingerprint = secrets.fingerprint(&parameters);
-        Self { plugin, name, parameters, isolate, turn: 0, secrets, fingerprint }
+        let purpose = Purpose::default();
+        Self { plugin, name, parameters, isolate, turn: 0, purpose, secrets, fingerprint }
     }
 
     /// The same, to be initialised anew if it was initialised in another turn.
     #[must_use]
     pub fn at_turn(self, turn: u64) -> Self {
         Self { turn, ..self }
+    }
+
+    /// The same, for something else than what most are there for.
+    #[must_use]
+    pub fn there_for(self, purpose: Purpose) -> Self {
+        Self { purpose, ..self }
     }
 
     /// What a plugin gets that nobody configured: one of its own name, with the manifest's parameters.
@@ -63,6 +72,7 @@ impl InstanceSpec {
         self.name == other.name
             && self.isolate == other.isolate
             && self.turn == other.turn
+            && self.purpose.kind == other.purpose.kind
             && self.fingerprint == other.fingerprint
     }
 }

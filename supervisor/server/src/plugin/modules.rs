@@ -17,12 +17,8 @@ pub struct Module {
 }
 
 /// What makes a plugin more than what authenticates or keeps people.
-const IS_PLUGIN: [Capability; 4] = [
-    Capability::HttpHandle,
-    Capability::HttpServe,
-    Capability::Notify,
-    Capability::Authenticate,
-];
+const IS_PLUGIN: [Capability; 4] =
+    [Capability::HttpHandle, Capability::HttpServe, Capability::Notify, Capability::Authenticate];
 
 impl Plugins {
     /// In the order of their names.

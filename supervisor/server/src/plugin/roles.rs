@@ -1,14 +1,19 @@
-//! Which instances are told of events, and which can say who somebody is: as configured, whether they run or not.
+//! Which instances are told of events, which can say who somebody is, which authenticate users, and which keep
+//! users and clients: as configured, whether they run or not.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use outboard_core::config::Purpose;
 use outboard_core::event::Types;
+use outboard_core::identity::kind::InstanceKind;
+use outboard_core::identity::scheme::SchemeSettings;
 use outboard_core::name::InstanceName;
 use outboard_proto::plugin::v1::Capability;
 use tokio::sync::watch;
 
 use super::context::Context;
+use super::instance::InstanceSpec;
 use super::reach::Capabilities;
 use super::unit::Unit;
 
@@ -19,6 +24,32 @@ pub struct Roles {
     pub notifiers: BTreeMap<String, Notifier>,
     /// Instances, in the order of their names.
     pub authenticators: Vec<String>,
+    /// By instance.
+    pub schemes: BTreeMap<String, SchemeRole>,
+    /// In the order in which they are asked.
+    pub user_backends: Vec<BackendRole>,
+    pub client_backends: Vec<BackendRole>,
+}
+
+/// An instance that authenticates users beyond their password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemeRole {
+    pub plugin: String,
+    /// For people.
+    pub display_name: String,
+    pub settings: SchemeSettings,
+}
+
+/// An instance that keeps users or clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackendRole {
+    pub instance: String,
+    pub plugin: String,
+    /// For people.
+    pub display_name: String,
+    /// Lower is asked first.
+    pub rank: i64,
+    pub readonly: bool,
 }
 
 /// An instance that is told of events.
@@ -51,6 +82,8 @@ struct Part {
     home: String,
     notifier: Option<Notifier>,
     is_authenticator: bool,
+    plugin: String,
+    purpose: Purpose,
 }
 
 impl Roster {
@@ -81,7 +114,8 @@ impl Roster {
                 known.parts.extend(kept);
             }
             for (instance, part) in parts(unit, context) {
-                known.parts.entry(instance).or_insert(part);
+                let purpose = part.purpose.clone();
+                known.parts.entry(instance).and_modify(|it| it.purpose = purpose).or_insert(part);
             }
         }
         known.is_planned = true;
@@ -89,7 +123,7 @@ impl Roster {
     }
 
     /// Adds what the `Load` of a plugin without a manifest has told of its instance.
-    pub(super) fn learn(&self, home: &str, plugin: &str, instance: &str, can: &Capabilities) {
+    pub(super) fn learn(&self, home: &str, plugin: &str, spec: &InstanceSpec, can: &Capabilities) {
         let notifier = can
             .has(Capability::Notify)
             .then(|| Notifier { plugin: plugin.to_owned(), types: every_type() });
@@ -97,8 +131,11 @@ impl Roster {
             home: home.to_owned(),
             notifier,
             is_authenticator: can.has(Capability::Authenticate),
+            plugin: plugin.to_owned(),
+            purpose: spec.purpose.clone(),
         };
         let mut known = self.known();
+        let instance = &spec.name;
         let others = known.parts.get(instance).is_some_and(|part| part.home != home);
         if !others && known.is_planned {
             known.parts.insert(instance.to_owned(), part);
@@ -131,29 +168,76 @@ impl Known {
         Roles {
             notifiers: notifiers.collect(),
             authenticators: authenticators.map(|(instance, _)| instance.clone()).collect(),
+            schemes: self.of_kind(InstanceKind::Scheme).map(Part::scheme).collect(),
+            user_backends: self.backends(InstanceKind::UserBackend),
+            client_backends: self.backends(InstanceKind::ClientBackend),
         }
+    }
+
+    fn of_kind(&self, kind: InstanceKind) -> impl Iterator<Item = (&String, &Part)> {
+        self.parts.iter().filter(move |(_, part)| part.purpose.kind == kind)
+    }
+
+    fn backends(&self, kind: InstanceKind) -> Vec<BackendRole> {
+        let mut backends: Vec<_> = self.of_kind(kind).map(Part::backend).collect();
+        backends.sort_by(|a, b| (a.rank, &a.instance).cmp(&(b.rank, &b.instance)));
+        backends
     }
 }
 
-/// What the manifest of a unit makes of its instances.
+impl Part {
+    fn scheme((instance, part): (&String, &Self)) -> (String, SchemeRole) {
+        let role = SchemeRole {
+            plugin: part.plugin.clone(),
+            display_name: part.display_name(instance),
+            settings: part.purpose.scheme.clone(),
+        };
+        (instance.clone(), role)
+    }
+
+    fn backend((instance, part): (&String, &Self)) -> BackendRole {
+        BackendRole {
+            instance: instance.clone(),
+            plugin: part.plugin.clone(),
+            display_name: part.display_name(instance),
+            rank: part.purpose.rank,
+            readonly: part.purpose.is_readonly,
+        }
+    }
+
+    fn display_name(&self, instance: &str) -> String {
+        let given = Some(&self.purpose.display_name).filter(|name| !name.is_empty());
+        given.map_or_else(|| instance.to_owned(), Clone::clone)
+    }
+
+    fn is_idle(&self) -> bool {
+        self.notifier.is_none()
+            && !self.is_authenticator
+            && self.purpose.kind == InstanceKind::Plugin
+    }
+}
+
+/// What the manifest of a unit and the operator make of its instances.
 fn parts(unit: &Unit, context: &Context) -> Vec<(String, Part)> {
     let Ok(installed) = &unit.installed else { return Vec::new() };
     let manifest = &installed.manifest;
-    if manifest.notify.is_none() && !manifest.authenticate {
-        return Vec::new();
-    }
-    let part = Part {
-        home: unit.plugin.clone(),
-        notifier: manifest
-            .notify
-            .clone()
-            .map(|types| Notifier { plugin: installed.name().to_owned(), types }),
-        is_authenticator: manifest.authenticate,
-    };
+    let plugin = installed.name();
+    let notifier = manifest.notify.clone();
+    let notifier = notifier.map(|types| Notifier { plugin: plugin.to_owned(), types });
     let instances = unit.instances(context).into_iter();
     // One of a name that it can't have is never initialised.
     let fit = instances.filter(|spec| InstanceName::new(&spec.name).is_ok());
-    fit.map(|spec| (spec.name, part.clone())).collect()
+    let parts = fit.map(|spec| {
+        let part = Part {
+            home: unit.plugin.clone(),
+            notifier: notifier.clone(),
+            is_authenticator: manifest.authenticate,
+            plugin: plugin.to_owned(),
+            purpose: spec.purpose,
+        };
+        (spec.name, part)
+    });
+    parts.filter(|(_, part)| !part.is_idle()).collect()
 }
 
 /// What an instance is told of where no manifest chooses.

@@ -91,7 +91,7 @@ impl Running {
     pub(crate) fn tell(&self, notifiers: &[&str]) {
         let role = Role { plugin: "mock".into(), types: Types::new(&["*"]).unwrap() };
         let notifiers = notifiers.iter().map(|name| ((*name).to_owned(), role.clone()));
-        self.roster.set(Roles { notifiers: notifiers.collect(), authenticators: Vec::new() });
+        self.roster.set(Roles { notifiers: notifiers.collect(), ..Roles::default() });
     }
 
     /// Has an instance served by the process at this socket.

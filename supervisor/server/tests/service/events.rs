@@ -35,7 +35,7 @@ impl Outbox {
         let roster = Roster::default();
         let crier = Notifier { plugin: "crier".into(), types: Types::new(&["*"]).unwrap() };
         let notifiers = BTreeMap::from([(CRIER.to_owned(), crier)]);
-        roster.set(Roles { notifiers, authenticators: Vec::new() });
+        roster.set(Roles { notifiers, ..Roles::default() });
         let settings = events::Settings {
             max_event: 64 << 10,
             bounds: Bounds { max_bytes: MOST_BYTES, pending: 100_000, pending_bytes: 1 << 30 },

@@ -92,3 +92,41 @@ fn the_operator_grants_groups_of_calls() {
         ],
     );
 }
+
+#[test]
+fn an_instance_may_authenticate_or_keep_people() {
+    let config = config(
+        "[[instance]]\nplugin = \"a\"\n\n[[instance]]\nplugin = \"otp\"\nkind = \"scheme\"\ndisplay_name = \"A code\"\n\
+         scheme = { expiration = \"1h\", max_use = 2, allow_user_register = false }\n\n\
+         [[instance]]\nplugin = \"ldap\"\nkind = \"user\"\nrank = 3\nreadonly = true\n",
+    );
+    let [plain, scheme, users] = config
+        .instances
+        .iter()
+        .map(|it| it.purpose.clone())
+        .collect::<Vec<_>>()
+        .try_into()
+        .unwrap();
+    assert_eq!(plain, Purpose::default());
+    assert_eq!((scheme.kind, scheme.display_name.as_str()), (InstanceKind::Scheme, "A code"));
+    let settings = scheme.scheme;
+    assert_eq!(
+        (settings.expiration_s, settings.max_use, settings.allow_user_register),
+        (3600, 2, false)
+    );
+    assert_eq!((users.kind, users.rank, users.is_readonly), (InstanceKind::UserBackend, 3, true));
+    assert!(users.scheme.allow_user_register);
+}
+
+#[test]
+fn what_means_nothing_for_a_kind_is_told() {
+    check(
+        "[[instance]]\nplugin = \"a\"\nrank = 1\nkind = \"scheme\"\n\n[[instance]]\nplugin = \"b\"\nscheme.max_use = 1\n\
+         kind = \"users\"\n",
+        &[
+            "outboard.toml:3: instance.rank means nothing here; write kind = \"user\" or \"client\", or remove it",
+            "outboard.toml:8: instance.scheme.max_use means nothing here; write kind = \"scheme\", or remove it",
+            "outboard.toml:9: instance.kind = \"users\": write \"plugin\", \"scheme\", \"user\" or \"client\"",
+        ],
+    );
+}

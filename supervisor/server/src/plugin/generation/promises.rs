@@ -1,5 +1,6 @@
-//! What a manifest promises, compared with what `Load` lists.
+//! What manifest and operator promise, compared with what `Load` lists.
 
+use outboard_core::identity::kind::InstanceKind;
 use outboard_proto::plugin::v1::Capability;
 
 use crate::plugin::reach::Capabilities;
@@ -23,9 +24,9 @@ impl Promises {
         }
     }
 
-    /// What is promised and not kept, a line each: none of its instances can be what it is meant to be.
-    pub(super) fn broken(self, capabilities: &Capabilities) -> Vec<String> {
-        let mut broken = Vec::new();
+    /// What is promised and not kept, a line each: an instance of this kind can't be what it is meant to be.
+    pub(super) fn broken(self, capabilities: &Capabilities, kind: InstanceKind) -> Vec<String> {
+        let mut broken: Vec<String> = unable(capabilities, kind).into_iter().collect();
         if self.notify && !capabilities.has(Capability::Notify) {
             broken.push(
                 "plugin.toml has `notify.types`, but Load does not list CAPABILITY_NOTIFY; implement Notifier and list \
@@ -61,6 +62,23 @@ impl Promises {
     }
 }
 
+/// What a plugin lacks for an instance of this kind.
+fn unable(capabilities: &Capabilities, kind: InstanceKind) -> Option<String> {
+    let (needed, service) = match kind {
+        InstanceKind::Plugin => return None,
+        InstanceKind::Scheme => (Capability::Scheme, "Scheme"),
+        InstanceKind::UserBackend => (Capability::UserBackend, "UserBackend"),
+        InstanceKind::ClientBackend => (Capability::ClientBackend, "ClientBackend"),
+    };
+    (!capabilities.has(needed)).then(|| {
+        format!(
+            "its kind is \"{kind}\", but Load does not list {}; take a plugin that implements {service}, or give it \
+             another kind",
+            needed.as_str_name()
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,7 +86,7 @@ mod tests {
     fn check(promises: Promises, can: &[Capability], broken: &[&str], unasked: Option<&str>) {
         let listed: Vec<i32> = can.iter().map(|&capability| capability.into()).collect();
         let capabilities = Capabilities::of(&listed);
-        let found = promises.broken(&capabilities);
+        let found = promises.broken(&capabilities, InstanceKind::Plugin);
         assert_eq!(found.len(), broken.len(), "{found:?}");
         assert!(found.iter().zip(broken).all(|(line, words)| line.contains(words)), "{found:?}");
         let found = promises.unasked(&capabilities);
@@ -87,6 +105,19 @@ mod tests {
         check(both, &[Notify], &["`authenticate = true`"], None);
         check(none, &[Notify], &[], Some("`notify.types`"));
         check(none, &[Authenticate], &[], Some("`authenticate = true`"));
+    }
+
+    #[test]
+    fn an_instance_of_a_kind_needs_a_plugin_that_can_be_that() {
+        let none = Promises { is_lone: false, notify: false, authenticate: false };
+        let check = |kind, capability: Capability| {
+            let found = none.broken(&Capabilities::of(&[Capability::HttpServe.into()]), kind);
+            assert!(found.len() == 1 && found[0].contains(capability.as_str_name()), "{found:?}");
+            assert!(none.broken(&Capabilities::of(&[capability.into()]), kind).is_empty());
+        };
+        check(InstanceKind::Scheme, Capability::Scheme);
+        check(InstanceKind::UserBackend, Capability::UserBackend);
+        check(InstanceKind::ClientBackend, Capability::ClientBackend);
     }
 
     #[test]
