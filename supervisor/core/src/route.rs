@@ -6,14 +6,18 @@
 //! become a [`Path`] at all. [`Endpoints`] is what one activation has added so far; a [`Table`] is the
 //! immutable index made from it, one per instance, so that a change in one instance costs the others nothing.
 //!
-//! Beside the matching stand the other pure decisions about a request: [`hygiene`], [`forwarded`], [`trace`].
+//! Beside the matching stand the other pure decisions about a request: [`hygiene`], [`cookie`],
+//! [`origin`], [`forwarded`], [`trace`].
 
+pub mod cookie;
 mod endpoints;
 pub mod forwarded;
 pub mod hygiene;
 mod method;
+pub mod origin;
 mod path;
 mod pattern;
+mod requirement;
 mod table;
 pub mod trace;
 
@@ -21,4 +25,5 @@ pub use endpoints::{Endpoint, EndpointSpec, Endpoints, EndpointsError};
 pub use method::{Method, MethodError};
 pub use path::{Path, PathError, Segment};
 pub use pattern::{Pattern, PatternError};
+pub use requirement::{Requirement, RequirementError};
 pub use table::{Matches, Table};

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
+use axum::Router;
 use outboard_core::config::{Config, ContainmentRule, Database};
 use outboard_jail::{Containment, Launcher};
 use outboard_store::{DatabaseUrl, Options, Store};
@@ -34,6 +35,7 @@ use crate::plugin::snapshot::Routes;
 use crate::plugin::{Context, Plugins, import, plan};
 use crate::service::{self, Rules, Service};
 use crate::task;
+use crate::{api, web};
 
 /// Reads the configuration again, as at the start.
 pub type Load = Box<dyn Fn() -> anyhow::Result<Config> + Send + Sync>;
@@ -95,6 +97,7 @@ pub async fn serve(start: Start, ready: Box<dyn Ready>) -> anyhow::Result<bool> 
     let closing = CancellationToken::new();
     let drain = app.context.settings().policy.drain_timeout;
     let (cut_off, mut served) = oneshot::channel();
+    let gateway = gateway.with_own(app.own().await);
     let (limits, closed) = (app.limits.clone(), closing.clone().cancelled_owned());
     let routes = app.context.routes.clone();
     let _gateway = task::spawn("gateway", async move {
@@ -245,6 +248,12 @@ async fn stop(
 }
 
 impl App {
+    /// What the host itself serves, wherever there is no instance.
+    async fn own(&self) -> Router {
+        let prefix = format!("/{}", self.config.lock().await.gateway.prefix);
+        web::router(web::Parts {}).nest(&prefix, api::router(api::Parts {}))
+    }
+
     /// Lets services in from now on, and tells when the last of them has been answered.
     fn answer_services(
         self: &Arc<Self>,

@@ -7,7 +7,7 @@
 //!
 //! From outside to inside: [`listen`] has the sockets, one for each [`worker`]; [`serve`] finds out what a
 //! connection speaks ([`tls`], [`sniff`]) and lets [`http1`] or [`http2`] speak it over a [`wire`]; each request
-//! then goes through the door in [`handle`].
+//! then goes through the door in [`handle`]. What is no instance's is the host's own: [`own`].
 //!
 //! The address is taken early, so that a port in use is known before any plugin starts, and served late.
 
@@ -19,12 +19,14 @@ mod complain;
 mod connection;
 mod framed;
 pub mod gate;
+pub mod gatekeeper;
 mod handle;
 mod head;
 mod http1;
 mod http2;
 mod listen;
 pub mod observe;
+pub mod own;
 pub mod quota;
 mod respond;
 mod serve;
@@ -41,8 +43,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use axum::Router;
 use outboard_core::config::Network;
 
+use self::gatekeeper::Gatekeeper;
 pub use self::listen::BindError;
 pub(crate) use self::listen::advice;
 use self::serve::Patience;
@@ -55,6 +59,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// First path segment of all instances.
     pub prefix: String,
+    /// The name of the host's session cookie, which no plugin gets or sets.
+    pub cookie: String,
     /// Request line and headers together.
     pub max_header_bytes: usize,
     /// Header lines.
@@ -82,6 +88,8 @@ pub struct Gateway {
     settings: Settings,
     patience: Patience,
     body_memory: usize,
+    own: Option<Router>,
+    gatekeeper: Option<Arc<dyn Gatekeeper>>,
 }
 
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -96,6 +104,8 @@ impl Gateway {
             settings,
             patience: Patience { head: HEAD_TIMEOUT, stall: STALL },
             body_memory: BODY_MEMORY,
+            own: None,
+            gatekeeper: None,
         })
     }
 
@@ -124,6 +134,21 @@ impl Gateway {
     #[must_use]
     pub fn with_body_memory(self, body_memory: usize) -> Self {
         Self { body_memory, ..self }
+    }
+
+    /// Has `own` answer wherever there is no instance, on the runtime that [`Self::serve`] is called on. It sees paths
+    /// without empty segments and without a final slash, has no fallback, and finds [`own::Client`] among the extensions
+    /// of each request. Default: the answer is 404.
+    #[must_use]
+    pub fn with_own(self, own: Router) -> Self {
+        Self { own: Some(own), ..self }
+    }
+
+    /// Has `gatekeeper` say who may pass to endpoints that require something, on the runtime that [`Self::serve`] is called
+    /// on. Default: nobody may.
+    #[must_use]
+    pub fn with_gatekeeper(self, gatekeeper: Arc<dyn Gatekeeper>) -> Self {
+        Self { gatekeeper: Some(gatekeeper), ..self }
     }
 
     /// Answers requests until `shutdown` is ready; then accepts no more, lets the requests that are being

@@ -7,6 +7,7 @@ mod file;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
@@ -39,6 +40,9 @@ pub struct Badge {
     hash: String,
     asked: Grants,
     decision: ArcSwap<Decision>,
+    /// What of it the gateway asks with each request, so that it costs that nothing.
+    uses_handles: AtomicBool,
+    is_same_origin: AtomicBool,
 }
 
 impl Given {
@@ -66,9 +70,8 @@ impl Given {
     /// The same, kept up to date.
     pub fn badge(&self, plugin: &str, hash: &str, asked: &Grants) -> Arc<Badge> {
         let mut known = self.known();
-        let decision = ArcSwap::from_pointee(known.decide(plugin, hash, asked));
-        let (plugin, hash, asked) = (plugin.to_owned(), hash.to_owned(), asked.clone());
-        let badge = Arc::new(Badge { plugin, hash, asked, decision });
+        let decision = known.decide(plugin, hash, asked);
+        let badge = Badge::new(plugin, hash, asked.clone(), decision);
         known.badges.retain(|badge| badge.strong_count() > 0);
         known.badges.push(Arc::downgrade(&badge));
         badge
@@ -118,7 +121,7 @@ impl Known {
     fn renew(&self) {
         for badge in self.badges.iter().filter_map(Weak::upgrade) {
             let decision = self.decide(&badge.plugin, &badge.hash, &badge.asked);
-            badge.decision.store(Arc::new(decision));
+            badge.renew(decision);
         }
     }
 }
@@ -128,8 +131,37 @@ impl Badge {
     pub fn fixed(granted: Grants) -> Arc<Self> {
         let asked = granted.clone();
         let decision = Decision { granted, missing: Grants::default() };
-        let (plugin, hash) = (String::new(), String::new());
-        Arc::new(Self { plugin, hash, asked, decision: ArcSwap::from_pointee(decision) })
+        Self::new("", "", asked, decision)
+    }
+
+    fn new(plugin: &str, hash: &str, asked: Grants, decision: Decision) -> Arc<Self> {
+        let badge = Self {
+            plugin: plugin.to_owned(),
+            hash: hash.to_owned(),
+            asked,
+            decision: ArcSwap::from_pointee(Decision::default()),
+            uses_handles: AtomicBool::new(false),
+            is_same_origin: AtomicBool::new(false),
+        };
+        badge.renew(decision);
+        Arc::new(badge)
+    }
+
+    fn renew(&self, decision: Decision) {
+        let callbacks = &decision.granted.callbacks;
+        self.uses_handles.store(callbacks.iter().any(Group::uses_handles), Ordering::Relaxed);
+        self.is_same_origin.store(callbacks.has(Group::SameOrigin), Ordering::Relaxed);
+        self.decision.store(Arc::new(decision));
+    }
+
+    /// Whether requests get a handle: some group can do something with it.
+    pub fn uses_handles(&self) -> bool {
+        self.uses_handles.load(Ordering::Relaxed)
+    }
+
+    /// Whether its pages are on the host's own origin.
+    pub fn is_same_origin(&self) -> bool {
+        self.is_same_origin.load(Ordering::Relaxed)
     }
 
     pub fn has(&self, group: Group) -> bool {

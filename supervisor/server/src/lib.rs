@@ -1,6 +1,7 @@
 //! The supervisor: all of Outboard that does IO.
 
 pub mod admin;
+pub mod api;
 pub mod app;
 pub mod auth;
 pub mod callback;
@@ -17,6 +18,7 @@ pub mod plugin;
 pub mod service;
 pub mod task;
 pub mod telemetry;
+pub mod web;
 
 /// The version of this build, as plugins and operators are told.
 pub fn version() -> &'static str {

@@ -6,6 +6,7 @@ mod context;
 mod discover;
 mod driver;
 mod generation;
+pub mod handles;
 pub mod import;
 mod instance;
 mod log;

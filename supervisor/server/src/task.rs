@@ -3,6 +3,7 @@
 
 use std::future::Future;
 
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 /// Runs `future` on the current runtime. A panic in it is logged under `name` and ends only this task.
@@ -10,9 +11,17 @@ pub fn spawn<F>(name: &'static str, future: F) -> Owned
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let task = tokio::spawn(future);
+    spawn_on(&Handle::current(), name, future)
+}
+
+/// The same on another runtime.
+pub fn spawn_on<F>(runtime: &Handle, name: &'static str, future: F) -> Owned
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let task = runtime.spawn(future);
     let abort = task.abort_handle();
-    drop(tokio::spawn(report(name, task)));
+    drop(runtime.spawn(report(name, task)));
     Owned { abort, is_detached: false }
 }
 

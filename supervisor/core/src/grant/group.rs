@@ -51,6 +51,11 @@ impl Group {
         Self::SameOrigin,
     ];
 
+    /// Whether its calls name requests.
+    pub fn uses_handles(self) -> bool {
+        matches!(self, Self::Sessions | Self::Schemes | Self::UsersCheck | Self::ClientsCheck)
+    }
+
     /// As it is written in manifests and configurations.
     pub fn word(self) -> &'static str {
         match self {

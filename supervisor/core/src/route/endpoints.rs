@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::pattern::Shape;
-use super::{Method, MethodError, Pattern, PatternError, Table};
+use super::{Method, MethodError, Pattern, PatternError, Requirement, RequirementError, Table};
 
 /// Most endpoints of one activation.
 const MOST: usize = 10_000;
@@ -29,6 +29,7 @@ pub struct EndpointSpec {
     pub first_byte_timeout_ms: u32,
     pub idle_timeout_ms: u32,
     pub max_concurrent_requests: u32,
+    pub requires: Requirement,
 }
 
 /// An endpoint that passed all checks.
@@ -52,6 +53,8 @@ pub struct Endpoint {
     pub idle_timeout: Option<Duration>,
     /// Requests that run at once; none: the operator's limit for the whole plugin alone.
     pub max_concurrent_requests: Option<NonZeroU32>,
+    /// Who may send requests; none: everybody.
+    pub requires: Option<Box<Requirement>>,
 }
 
 /// The endpoints of one activation.
@@ -170,6 +173,10 @@ impl Endpoint {
             first_byte_timeout: time(spec.first_byte_timeout_ms),
             idle_timeout: time(spec.idle_timeout_ms),
             max_concurrent_requests: NonZeroU32::new(spec.max_concurrent_requests),
+            requires: spec
+                .requires
+                .check()
+                .map_err(|error| EndpointsError::Requirement { id, error })?,
         })
     }
 
@@ -197,6 +204,8 @@ pub enum EndpointsError {
     Method { id: u32, error: MethodError },
     #[error("endpoint {id}: {error}")]
     Pattern { id: u32, error: PatternError },
+    #[error("endpoint {id}: {error}")]
+    Requirement { id: u32, error: RequirementError },
     #[error("the id {id} is in use by {used}; choose another, or remove that endpoint first")]
     Id { id: u32, used: String },
     #[error(

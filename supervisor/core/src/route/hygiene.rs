@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use super::cookie;
 use super::method::is_token;
 
 /// Fields about one connection (RFC 9110 section 7.6.1), with the two that the host itself fulfils.
@@ -193,14 +194,21 @@ fn items(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii)
 }
 
+/// Whether a field, its name in lower case, is about all of the site and not about the response that it comes with:
+/// what browsers would forget of the host, or let scripts of a plugin's answer for.
+pub fn is_for_site(name: &str) -> bool {
+    matches!(name, "clear-site-data" | "service-worker-allowed")
+}
+
 /// A `Set-Cookie` as it may reach the browser: without `Domain`, below `path` only, so that no plugin reads or
-/// writes another's cookies. Nothing for a name that is the host's, nor for a cookie without a name: browsers
-/// send back only its value, which can look like another cookie with its name.
-pub fn set_cookie(value: &[u8], path: &str) -> Option<Vec<u8>> {
+/// writes another's cookies. Nothing for a name that is the host's (`own` is that of its session), nor for a cookie
+/// without a name: browsers send back only its value, which can look like another cookie with its name.
+pub fn set_cookie(value: &[u8], path: &str, own: &str) -> Option<Vec<u8>> {
     let mut parts = value.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
     let pair = parts.next()?;
     let name = pair[..pair.iter().position(|&byte| byte == b'=')?].trim_ascii();
-    if name.is_empty() || std::str::from_utf8(name).is_ok_and(is_reserved) {
+    let is_reserved = std::str::from_utf8(name).is_ok_and(is_reserved);
+    if name.is_empty() || is_reserved || cookie::is_hosts(name, own) || cookie::is_for_host(name) {
         return None;
     }
     let mut scoped = pair.to_vec();
@@ -328,7 +336,7 @@ mod tests {
     #[test]
     fn a_cookie_stays_below_the_path_of_its_instance() {
         let scoped = |value: &str| {
-            set_cookie(value.as_bytes(), "/api/mail/")
+            set_cookie(value.as_bytes(), "/api/mail/", "GLEWLWYD2_SESSION_ID")
                 .map(|scoped| String::from_utf8(scoped).unwrap())
         };
         assert_eq!(scoped("a=b").as_deref(), Some("a=b; Path=/api/mail/"));
@@ -344,6 +352,19 @@ mod tests {
         for name in ["outboard-session=x", "Outboard_Session = x", " outboard_=x"] {
             assert_eq!(scoped(name), None, "{name}");
         }
+        for own in [
+            "GLEWLWYD2_SESSION_ID=x",
+            "glewlwyd2_session_id=x; Secure",
+            " GLEWLWYD2_SESSION_ID = x",
+            "__Host-GLEWLWYD2_SESSION_ID=x; Secure; Path=/",
+            "__secure-GLEWLWYD2_SESSION_ID=x; Secure",
+            "\"GLEWLWYD2_SESSION_ID\"=x",
+            "__Host-anything=x; Secure; Path=/",
+            "__HOST-=x",
+        ] {
+            assert_eq!(scoped(own), None, "{own}");
+        }
+        assert_eq!(scoped("__Secure-a=b").as_deref(), Some("__Secure-a=b; Path=/api/mail/"));
         for nameless in ["=outboard-session=x", " \t= outboard-session=x", "outboard", "=", ""] {
             assert_eq!(scoped(nameless), None, "{nameless:?}");
         }

@@ -22,6 +22,7 @@ pub(super) fn gateway(config: &Config, tls: Option<Arc<Tls>>) -> gateway::Settin
     gateway::Settings {
         listen: gateway.listen,
         prefix: gateway.prefix.clone(),
+        cookie: config.identity.session.cookie.clone(),
         max_header_bytes: bytes(gateway.max_header_bytes.as_u64()),
         max_headers: count(gateway.max_headers),
         max_connections: count(gateway.max_connections),

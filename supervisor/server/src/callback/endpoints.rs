@@ -1,6 +1,6 @@
 //! `outboard.host.v1.Endpoints`: what an activation serves.
 
-use outboard_core::route::{EndpointSpec, EndpointsError};
+use outboard_core::route::{EndpointSpec, EndpointsError, Requirement};
 use outboard_proto::host::v1 as wire;
 use outboard_proto::host::v1::endpoints_server::Endpoints;
 use tonic::{Request, Response, Status};
@@ -43,7 +43,12 @@ fn spec(endpoint: wire::Endpoint) -> EndpointSpec {
         first_byte_timeout_ms: endpoint.first_byte_timeout_ms,
         idle_timeout_ms: endpoint.idle_timeout_ms,
         max_concurrent_requests: endpoint.max_concurrent_requests,
+        requires: endpoint.requires.map(requirement).unwrap_or_default(),
     }
+}
+
+fn requirement(wire: wire::Requirement) -> Requirement {
+    Requirement { signed_in: wire.signed_in, scopes: wire.scopes, api_key: wire.api_key }
 }
 
 fn status(activation: &str, refusal: Refusal) -> Status {
@@ -54,7 +59,8 @@ fn status(activation: &str, refusal: Refusal) -> Status {
             match error {
                 EndpointsError::Zero { .. }
                 | EndpointsError::Method { .. }
-                | EndpointsError::Pattern { .. } => Status::invalid_argument(message),
+                | EndpointsError::Pattern { .. }
+                | EndpointsError::Requirement { .. } => Status::invalid_argument(message),
                 EndpointsError::Id { .. } | EndpointsError::Place { .. } => {
                     Status::already_exists(message)
                 }

@@ -28,6 +28,7 @@ pub(super) struct Chain<'a> {
     pub body: &'a Bytes,
     pub deadline: Instant,
     pub prefix: &'a str,
+    pub cookie: &'a str,
     /// For the body of the response.
     pub bodies: &'a Room,
 }
@@ -76,7 +77,9 @@ impl Chain<'_> {
     fn reply(&self, made: Made) -> Result<Reply, Refusal> {
         let terms = Terms {
             prefix: self.prefix,
+            cookie: self.cookie,
             instance: self.activation.instance(),
+            is_same_origin: self.activation.grants().is_same_origin(),
             whole: Some(made.body.len()),
             is_framed: false,
             offered: "",

@@ -33,7 +33,6 @@ use super::complain::complain;
 use super::connection::Peer;
 use super::gate::Full;
 use super::handle::Door;
-use super::head;
 use super::observe::{Meter, Reason, Record};
 use super::quota::Places;
 use super::respond::{Head, Refusal, Reply, Terms};
@@ -166,8 +165,9 @@ impl Call<'_> {
 
     /// The head once more. The first one went with a try that came to nothing.
     fn read_again(&self) -> Result<wire::Request, Refusal> {
-        let limits = self.door.limits.load();
-        head::read(self.parts, self.peer, &limits.trusted_proxies, self.id)
+        let mut request = self.door.read(self.parts, self.peer, self.id)?;
+        self.entered.sign(&mut request);
+        Ok(request)
     }
 
     fn frame(
@@ -313,7 +313,9 @@ impl Call<'_> {
     fn terms<'a>(&'a self, whole: Option<usize>, offered: &'a str) -> Terms<'a> {
         Terms {
             prefix: &self.door.prefix,
+            cookie: &self.door.cookie,
             instance: self.entered.activation().instance(),
+            is_same_origin: self.entered.activation().grants().is_same_origin(),
             whole,
             is_framed: true,
             offered,

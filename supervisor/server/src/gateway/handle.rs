@@ -7,7 +7,8 @@ use http::request::Parts;
 use http::{HeaderValue, Method as HttpMethod, Request};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
-use outboard_core::route::{Matches, Method, Path, Segment};
+use outboard_core::name;
+use outboard_core::route::{Matches, Method, Path, Requirement, Segment};
 use outboard_proto::plugin::v1 as wire;
 use tokio::time::Instant;
 
@@ -15,13 +16,15 @@ use super::body::{self, Body, Room};
 use super::chain::Chain;
 use super::connection::Peer;
 use super::framed::Call;
+use super::gatekeeper::{self, Gate};
 use super::observe::{Observer, Record, Series};
+use super::own::{self, Own};
 use super::respond::{self, Refusal, Reply};
 use super::times::Times;
 use super::worker::Tasks;
 use super::{Limits, head};
 use crate::plugin::backend::Way;
-use crate::plugin::snapshot::{Absent, Entered, Routes};
+use crate::plugin::snapshot::{Absent, Entered, Routes, Sender};
 
 /// What answers the requests of all connections of a worker.
 #[derive(Debug)]
@@ -30,13 +33,20 @@ pub(super) struct Door {
     pub worker: usize,
     pub tasks: Tasks,
     pub prefix: String,
+    /// The name of the host's session cookie.
+    pub cookie: String,
     pub routes: Arc<Routes>,
     pub limits: Arc<ArcSwap<Limits>>,
     pub bodies: Room,
+    /// What answers where there is no instance.
+    pub own: Option<Own>,
+    /// What is asked who may pass where not everybody may.
+    pub gatekeeper: Option<Gate>,
     pub observer: Observer,
 }
 
 /// A request that is being answered.
+#[derive(Clone, Copy)]
 struct Asked<'a> {
     parts: &'a Parts,
     peer: &'a Peer,
@@ -102,7 +112,7 @@ impl Door {
         if parts.method == HttpMethod::CONNECT {
             return Err(Refusal::Tunnel);
         }
-        let request = head::read(parts, peer, &self.limits.load().trusted_proxies, id)?;
+        let mut request = self.read(parts, peer, id)?;
         if let Some(record) = record {
             record.client(&request.client_address);
         }
@@ -111,8 +121,14 @@ impl Door {
         }
         let path = Path::parse(parts.uri.path().as_bytes())
             .map_err(|error| Refusal::Malformed(error.to_string().into()))?;
-        let (instance, segments) = self.instance(&path).ok_or(Refusal::NotFound)?;
+        let Some((instance, segments)) = self.instance(&path) else {
+            return Box::pin(self.own(asked, &path, &request, body, record)).await;
+        };
         let found = self.routes.enter(instance);
+        // After the instances, so that those need not be looked at for names that none of them has.
+        if matches!(found, Err(Absent::Unknown)) && name::is_reserved(instance) {
+            return Box::pin(self.own(asked, &path, &request, body, record)).await;
+        }
         if let (Some(record), Some(series)) = (record.as_mut(), series(&found)) {
             record.routed(series);
         }
@@ -131,6 +147,11 @@ impl Door {
         let times = Times::new(&bounds, began);
         let limit = bounds.max_body;
         let answered = async {
+            let required = gatekeeper::required(&steps);
+            if required.is_some() || entered.activation().grants().uses_handles() {
+                let until = times.head(began);
+                Box::pin(self.introduce(parts, &mut request, &entered, required, until)).await?;
+            }
             match entered.activation().backend().way() {
                 Way::Framed => {
                     let call = Call {
@@ -161,6 +182,36 @@ impl Door {
         }
     }
 
+    /// Has the host itself answer.
+    async fn own(
+        &self,
+        asked: Asked<'_>,
+        path: &Path<'_>,
+        request: &wire::Request,
+        body: Incoming,
+        record: &mut Option<Record>,
+    ) -> Result<Reply, Refusal> {
+        let own = self.own.as_ref().ok_or(Refusal::NotFound)?;
+        let times = Times::new(&own::BOUNDS, asked.began);
+        let body = body::collect(body, own::BOUNDS.max_body, &times, &self.bodies).await?;
+        let answered = own
+            .answer(own::Asked {
+                parts: asked.parts,
+                path,
+                client: own::Client::of(request),
+                body: &body,
+                until: times.head(Instant::now()),
+            })
+            .await;
+        if let Some(record) = record
+            && !matches!(answered, Err(Refusal::NotFound))
+        {
+            record.routed(own.series());
+            record.meter().add(body.bytes.len());
+        }
+        answered
+    }
+
     async fn plain(
         &self,
         plain: Plain<'_>,
@@ -181,9 +232,45 @@ impl Door {
             body: &body.bytes,
             deadline: times.head(Instant::now()),
             prefix: &self.prefix,
+            cookie: &self.cookie,
             bodies: &self.bodies,
         };
         chain.run(steps, segments).await
+    }
+
+    /// The head of a request, without what only the host knows of whose it is.
+    pub(super) fn read(
+        &self,
+        parts: &Parts,
+        peer: &Peer,
+        id: &str,
+    ) -> Result<wire::Request, Refusal> {
+        head::read(parts, peer, &self.limits.load().trusted_proxies, &self.cookie, id)
+    }
+
+    /// Finds out whose a request is where not everybody may send it, and gives it a handle where the plugin may do
+    /// anything with one.
+    async fn introduce(
+        &self,
+        parts: &Parts,
+        request: &mut wire::Request,
+        entered: &Entered,
+        required: Option<Requirement>,
+        until: Instant,
+    ) -> Result<(), Refusal> {
+        let handle = head::handle(parts, &request.client_address, &self.cookie);
+        let mut sender = Sender::default();
+        if let Some(required) = required {
+            let gate = self.gatekeeper.as_ref().ok_or(Refusal::Unjudged)?;
+            let passing = gate.pass(parts, request, handle.clone(), required, until);
+            sender.identity = Some(passing.await?);
+        }
+        if entered.activation().grants().uses_handles() {
+            sender.ticket = Some(entered.ticket(self.routes.handles(), handle));
+        }
+        entered.introduce(sender);
+        entered.sign(request);
+        Ok(())
     }
 
     /// Cuts `/<prefix>/<instance>` off.

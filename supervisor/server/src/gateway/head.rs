@@ -1,10 +1,11 @@
 //! The head of a request as a plugin gets it: judged, cleaned, completed with what only the host knows.
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONNECTION, COOKIE, HOST, TE, TRANSFER_ENCODING};
+use http::header::{CONNECTION, COOKIE, HOST, TE, TRANSFER_ENCODING, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Version};
 use outboard_core::config::Network;
+use outboard_core::route::cookie;
 use outboard_core::route::forwarded::{self, Claims};
 use outboard_core::route::hygiene::{self, Incoming};
 use outboard_core::route::trace::TraceParent;
@@ -12,9 +13,12 @@ use outboard_proto::plugin::v1 as wire;
 
 use super::connection::Peer;
 use super::respond::Refusal;
+use crate::plugin::handles::Handle;
 
 /// Longest path with its query.
 const MAX_URI_BYTES: usize = 8 << 10;
+/// Longest name of a browser that is kept; the rest is cut.
+const MAX_AGENT_BYTES: usize = 256;
 /// Longest authority.
 const MAX_AUTHORITY_BYTES: usize = 255;
 
@@ -37,6 +41,7 @@ pub(super) fn read(
     parts: &Parts,
     peer: &Peer,
     trusted_proxies: &[Network],
+    cookie: &str,
     request_id: &str,
 ) -> Result<wire::Request, Refusal> {
     let uri = &parts.uri;
@@ -58,7 +63,7 @@ pub(super) fn read(
         method: method.to_owned(),
         path: arena.keep(uri.path().as_bytes()),
         query: uri.query().map(|query| arena.keep(query.as_bytes())),
-        headers: passing(parts, &mut arena),
+        headers: passing(parts, cookie, &mut arena),
         scheme: if is_tls { "https" } else { "http" }.to_owned(),
         authority: authority(parts)?,
         protocol: protocol(parts.version).to_owned(),
@@ -134,7 +139,7 @@ fn authority(parts: &Parts) -> Result<String, Refusal> {
 
 /// The fields that a plugin gets. Where the target holds the authority, that is the Host (RFC 9112 section
 /// 3.2.2), so that a plugin which asks the field is told the same as one which asks the request.
-fn passing(parts: &Parts, arena: &mut Arena) -> Vec<wire::Header> {
+fn passing(parts: &Parts, cookie: &str, arena: &mut Arena) -> Vec<wire::Header> {
     let headers = &parts.headers;
     let incoming =
         Incoming::new(headers.get_all(CONNECTION).iter().map(http::HeaderValue::as_bytes));
@@ -153,8 +158,10 @@ fn passing(parts: &Parts, arena: &mut Arena) -> Vec<wire::Header> {
         }
         if name != COOKIE {
             add(name, value.as_bytes());
-        } else if !std::mem::replace(&mut has_cookie, true) {
-            add(name, &cookies(headers));
+        } else if !std::mem::replace(&mut has_cookie, true)
+            && let Some(kept) = cookie::without(values(headers, &COOKIE), cookie)
+        {
+            add(name, &kept);
         }
     }
     // The one thing that it says about more than this connection.
@@ -164,10 +171,19 @@ fn passing(parts: &Parts, arena: &mut Arena) -> Vec<wire::Header> {
     passing
 }
 
-/// One field, into however many of them HTTP/2 has split it (RFC 9113 section 8.2.3).
-fn cookies(headers: &HeaderMap) -> Vec<u8> {
-    let pieces: Vec<_> = headers.get_all(COOKIE).iter().map(http::HeaderValue::as_bytes).collect();
-    pieces.join(&b"; "[..])
+fn values<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'h [u8]> {
+    headers.get_all(name).iter().map(http::HeaderValue::as_bytes)
+}
+
+/// Whom a handle of this request stands for. `cookie` is the name of the host's.
+pub(super) fn handle(parts: &Parts, client_address: &str, cookie: &str) -> Handle {
+    let agent = only(&parts.headers, &USER_AGENT).map(String::from_utf8_lossy).unwrap_or_default();
+    let session = cookie::find(values(&parts.headers, &COOKIE), cookie);
+    Handle {
+        cookie: session.map(str::to_owned),
+        address: client_address.to_owned(),
+        user_agent: agent[..agent.floor_char_boundary(MAX_AGENT_BYTES)].to_owned(),
+    }
 }
 
 fn claims(headers: &HeaderMap) -> Claims<'_> {

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::header::{
-    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap,
-    HeaderName, HeaderValue, RETRY_AFTER, SET_COOKIE, TRAILER, UPGRADE,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, SET_COOKIE, TRAILER, UPGRADE,
 };
 use http::{Response, StatusCode};
 use hyper::body::Body as _;
@@ -25,6 +25,14 @@ pub(super) enum Refusal {
     /// The request breaks a rule of HTTP, or means two things.
     Malformed(Cow<'static, str>),
     NotFound,
+    /// The endpoint is for those who are signed in, with all that it requires.
+    SignIn,
+    /// The same, for a browser that wants a page: where it logs in.
+    LogIn(Box<str>),
+    /// The endpoint is for others, or the request comes from a page that may not act for its user.
+    Forbidden,
+    /// Who it is could not be found out.
+    Unjudged,
     /// The client took too long to send the body.
     SlowBody,
     BodyTooLarge {
@@ -64,10 +72,13 @@ impl Refusal {
         match self {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
+            Self::SignIn => StatusCode::UNAUTHORIZED,
+            Self::LogIn(_) => StatusCode::FOUND,
+            Self::Forbidden => StatusCode::FORBIDDEN,
             Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UriTooLong { .. } => StatusCode::URI_TOO_LONG,
-            Self::Busy | Self::Full(_) | Self::Away | Self::CutOff => {
+            Self::Busy | Self::Full(_) | Self::Away | Self::CutOff | Self::Unjudged => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Tunnel | Self::Coding => StatusCode::NOT_IMPLEMENTED,
@@ -83,6 +94,13 @@ impl Refusal {
             Self::Malformed(message) => ("bad request", message.clone()),
             Self::NotFound => {
                 ("resource not found", "no resource available at this address".into())
+            }
+            Self::SignIn | Self::LogIn(_) => {
+                ("unauthorized", "this address is for those who are signed in".into())
+            }
+            Self::Forbidden => ("forbidden", "this request is not allowed to its sender".into()),
+            Self::Unjudged => {
+                ("unavailable", "who sent the request can't be found out at the moment".into())
             }
             Self::SlowBody => ("request timeout", "the body did not arrive in time".into()),
             Self::BodyTooLarge { limit } => {
@@ -135,6 +153,9 @@ impl Refusal {
         match self {
             Self::Malformed(_) | Self::Coding => Reason::Malformed,
             Self::NotFound => Reason::NotFound,
+            Self::SignIn | Self::LogIn(_) => Reason::Unauthorized,
+            Self::Forbidden => Reason::Forbidden,
+            Self::Unjudged => Reason::Unjudged,
             Self::SlowBody => Reason::SlowBody,
             Self::BodyTooLarge { .. } => Reason::BodyTooLarge,
             Self::UriTooLong { .. } => Reason::UriTooLong,
@@ -160,6 +181,14 @@ impl Refusal {
         if self.status() == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
+        if let Self::LogIn(location) = self
+            && let Ok(location) = HeaderValue::from_str(location)
+        {
+            headers.insert(LOCATION, location);
+        }
+        if matches!(self, Self::SignIn | Self::LogIn(_) | Self::Forbidden) {
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
         if self.leaves_body() {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -173,6 +202,10 @@ pub(super) struct Terms<'a> {
     /// The instance, below which its cookies belong.
     pub prefix: &'a str,
     pub instance: &'a str,
+    /// The name of the host's session cookie.
+    pub cookie: &'a str,
+    /// Whether the operator lets its pages be the host's own.
+    pub is_same_origin: bool,
     /// The length of the body, where all of it is there.
     pub whole: Option<usize>,
     /// Whether trailers may follow, and the connection may be upgraded to one of the protocols in `offered`.
@@ -217,7 +250,7 @@ impl Terms<'_> {
                 return Err(ResponseError::Upgrade);
             }
             headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-        } else {
+        } else if !self.is_same_origin {
             let sandbox = HeaderValue::from_static(hygiene::SANDBOX);
             headers.append(CONTENT_SECURITY_POLICY, sandbox);
         }
@@ -229,8 +262,12 @@ impl Terms<'_> {
         let name = name.map_err(|_| ResponseError::Name(header.name.clone()))?;
         if name == SET_COOKIE {
             let path = format!("/{}/{}/", self.prefix, self.instance);
-            let Some(scoped) = hygiene::set_cookie(&header.value, &path) else { return Ok(()) };
+            let Some(scoped) = hygiene::set_cookie(&header.value, &path, self.cookie) else {
+                return Ok(());
+            };
             header.value = scoped.into();
+        } else if !self.is_same_origin && hygiene::is_for_site(name.as_str()) {
+            return Ok(());
         }
         add(headers, name, header)
     }
@@ -330,8 +367,15 @@ fn allow<'a>(methods: impl IntoIterator<Item = &'a Method>) -> String {
 mod tests {
     use super::*;
 
-    const PLAIN: Terms<'_> =
-        Terms { prefix: "api", instance: "shop", whole: Some(5), is_framed: false, offered: "" };
+    const PLAIN: Terms<'_> = Terms {
+        prefix: "api",
+        instance: "shop",
+        cookie: "GLEWLWYD2_SESSION_ID",
+        is_same_origin: false,
+        whole: Some(5),
+        is_framed: false,
+        offered: "",
+    };
 
     fn judge(
         terms: Terms<'_>,
@@ -372,6 +416,29 @@ mod tests {
         };
         assert!(!announced(PLAIN));
         assert!(announced(Terms { is_framed: true, ..PLAIN }));
+    }
+
+    #[test]
+    fn a_page_is_the_hosts_own_only_if_the_operator_says_so() {
+        let trusted = Terms { is_same_origin: true, ..PLAIN };
+        let fields = [("Clear-Site-Data", "*"), ("content-security-policy", "default-src 'self'")];
+        for (terms, policies, clears) in [(PLAIN, 2, false), (trusted, 1, true)] {
+            let head = judge(terms, 200, &fields).unwrap();
+            let headers = head.reply.headers();
+            assert_eq!(headers.get_all(CONTENT_SECURITY_POLICY).iter().count(), policies);
+            assert_eq!(headers.contains_key("clear-site-data"), clears);
+        }
+    }
+
+    #[test]
+    fn no_plugin_sets_the_hosts_cookie() {
+        for trusted in [false, true] {
+            let terms = Terms { is_same_origin: trusted, ..PLAIN };
+            let fields = [("set-cookie", "GLEWLWYD2_SESSION_ID=x; Path=/"), ("Set-Cookie", "a=b")];
+            let head = judge(terms, 200, &fields).unwrap();
+            let set: Vec<_> = head.reply.headers().get_all(SET_COOKIE).iter().collect();
+            assert_eq!(set, ["a=b; Path=/api/shop/"]);
+        }
     }
 
     #[test]

@@ -21,8 +21,10 @@ use tokio_util::task::TaskTracker;
 
 use super::body::Room;
 use super::connection::Line;
+use super::gatekeeper::Gate;
 use super::handle::Door;
 use super::listen;
+use super::own::Own;
 use super::serve::{Patience, Server};
 use super::{Gateway, Limits, Settings};
 use crate::plugin::snapshot::Routes;
@@ -62,6 +64,8 @@ struct Common {
     routes: Arc<Routes>,
     limits: Arc<ArcSwap<Limits>>,
     bodies: Room,
+    own: Option<Own>,
+    gatekeeper: Option<Gate>,
     /// Of all clients together, so that one worker does not turn away whom another has room for.
     places: Arc<Semaphore>,
     drain: Duration,
@@ -87,11 +91,14 @@ pub(super) async fn serve(
     shutdown: impl Future<Output = ()>,
     drain: Duration,
 ) -> usize {
-    let Gateway { listeners, settings, patience, body_memory } = gateway;
+    let Gateway { listeners, settings, patience, body_memory, own, gatekeeper } = gateway;
+    let gatekeeper = gatekeeper.map(Gate::new);
+    let own = own.map(|router| Own::new(router, routes.observer()));
     let places = Arc::new(Semaphore::new(settings.max_connections));
     let bodies = Room::new(body_memory);
     let end = End::default();
-    let common = Common { settings, patience, routes, limits, bodies, places, drain, end };
+    let common =
+        Common { settings, patience, routes, limits, bodies, own, gatekeeper, places, drain, end };
     let End { stopping, closing, abandoned } = common.end.clone();
     let _abandoned = abandoned.drop_guard();
     let (accepting, mut accepted) = mpsc::channel(1);
@@ -185,10 +192,21 @@ async fn place(places: &Arc<Semaphore>) -> OwnedSemaphorePermit {
 
 impl Common {
     fn server(self, worker: usize, tasks: Tasks) -> Server {
-        let Self { settings, patience, routes, limits, bodies, .. } = self;
-        let prefix = settings.prefix.clone();
+        let Self { settings, patience, routes, limits, bodies, own, gatekeeper, .. } = self;
+        let (prefix, cookie) = (settings.prefix.clone(), settings.cookie.clone());
         let observer = routes.observer().worker(worker);
-        let door = Door { worker, tasks, prefix, routes, limits, bodies, observer };
+        let door = Door {
+            worker,
+            tasks,
+            prefix,
+            cookie,
+            routes,
+            limits,
+            bodies,
+            own,
+            gatekeeper,
+            observer,
+        };
         Server::new(&settings, patience, door)
     }
 }

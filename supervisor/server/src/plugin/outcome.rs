@@ -44,7 +44,8 @@ impl Plugins {
     pub async fn has_ended(&self, plugin: &str, instance: &str) -> bool {
         let settings = self.context().settings();
         let patience = settings.policy.drain_timeout + 2 * settings.call_timeout + MARGIN;
-        let ended = self.watch(plugin, patience, |status| has_ended(status, instance).then_some(()));
+        let ended =
+            self.watch(plugin, patience, |status| has_ended(status, instance).then_some(()));
         ended.await.is_ok() || self.status(plugin).is_none()
     }
 
@@ -173,7 +174,8 @@ mod tests {
     fn an_instance_has_ended_when_its_close_was_answered() {
         let there = status(State::Serving, vec![instance(0, &[], None)]);
         assert!(!has_ended(&there, "a") && has_ended(&there, "b"));
-        let closing = Status { closing: vec!["a".to_owned()], ..status(State::Serving, Vec::new()) };
+        let closing =
+            Status { closing: vec!["a".to_owned()], ..status(State::Serving, Vec::new()) };
         assert!(!has_ended(&closing, "a"));
         assert!(has_ended(&status(State::Serving, Vec::new()), "a"));
     }

@@ -7,17 +7,19 @@
 use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use outboard_core::grant::Grants;
 use outboard_core::route::Table;
+use outboard_proto::plugin::v1 as wire;
 use outboard_proto::plugin::v1::Capability;
 use tokio::sync::{Notify, watch};
 use tonic::transport::Channel;
 
 use super::backend::Backend;
+use super::handles::{Handle, Handles, Ticket};
 use super::reach::Reach;
 use crate::gateway::observe::{Observer, Series};
 use crate::gateway::quota::{EndpointGates, Quota, Quotas};
@@ -26,7 +28,7 @@ use crate::grants::Badge;
 /// One `Init` of an instance in one process, as requests see it.
 #[derive(Debug)]
 pub struct Activation {
-    id: String,
+    id: Arc<str>,
     plugin: String,
     instance: String,
     backend: Arc<Backend>,
@@ -60,7 +62,7 @@ impl Activation {
         reach: Reach,
     ) -> Self {
         Self {
-            id,
+            id: id.into(),
             plugin,
             instance,
             backend,
@@ -226,7 +228,7 @@ impl Snapshot {
 
     /// The name of the instance that an activation serves, or served last.
     fn instance_of(&self, activation: &str) -> Option<String> {
-        let served = self.instances.values().find(|served| served.activation.id == activation);
+        let served = self.instances.values().find(|served| *served.activation.id == *activation);
         served.map(|served| served.activation.instance.clone())
     }
 }
@@ -240,12 +242,18 @@ pub struct Routes {
     changed: watch::Sender<()>,
     quotas: Arc<Quotas>,
     observer: Observer,
+    handles: Handles,
 }
 
 impl Routes {
     /// Nothing is served yet. What will be is held to `quotas`, and `observer` is told.
     pub fn new(quotas: Arc<Quotas>, observer: Observer) -> Self {
         Self { quotas, observer, ..Self::default() }
+    }
+
+    /// The handles of all requests that are under way.
+    pub fn handles(&self) -> &Handles {
+        &self.handles
     }
 
     /// Who is told what becomes of requests.
@@ -335,7 +343,7 @@ impl Routes {
                 return Err(Absent::Away(served.series.clone()));
             }
             if served.activation.enter() {
-                return Ok(Entered { served });
+                return Ok(Entered { served, sender: OnceLock::new() });
             }
             // It was replaced or withdrawn since the snapshot was read, so there is a newer one.
         }
@@ -354,6 +362,15 @@ pub(crate) enum Absent {
 #[derive(Debug)]
 pub(crate) struct Entered {
     served: Arc<Served>,
+    /// Set where the plugin is told anything of it.
+    sender: OnceLock<Arc<Sender>>,
+}
+
+/// What a plugin is told of who sent a request.
+#[derive(Debug, Default)]
+pub(crate) struct Sender {
+    pub(crate) ticket: Option<Ticket>,
+    pub(crate) identity: Option<wire::Identity>,
 }
 
 impl Entered {
@@ -368,7 +385,26 @@ impl Entered {
     /// The same request, once more: it ends when the last of these is dropped.
     pub(crate) fn again(&self) -> Self {
         self.served.activation.in_flight.fetch_add(1, Ordering::SeqCst);
-        Self { served: self.served.clone() }
+        Self { served: self.served.clone(), sender: self.sender.clone() }
+    }
+
+    /// A handle for the request, good until it ends.
+    pub(crate) fn ticket(&self, handles: &Handles, handle: Handle) -> Ticket {
+        handles.mint(&self.served.activation.id, handle)
+    }
+
+    /// Keeps what the plugin is told of the sender, with the first call.
+    pub(crate) fn introduce(&self, sender: Sender) {
+        // There is one sender.
+        let _ = self.sender.set(Arc::new(sender));
+    }
+
+    /// Writes that into a head.
+    pub(crate) fn sign(&self, request: &mut wire::Request) {
+        if let Some(sender) = self.sender.get() {
+            request.handle = sender.ticket.as_ref().map(Ticket::text).unwrap_or_default();
+            request.identity.clone_from(&sender.identity);
+        }
     }
 
     /// What its plugin is allowed.

@@ -220,6 +220,7 @@ async fn an_address_that_cannot_be_taken_says_what_to_do() {
     let settings = |listen: &str| Settings {
         listen: listen.parse().unwrap(),
         prefix: "api".into(),
+        cookie: "GLEWLWYD2_SESSION_ID".into(),
         max_header_bytes: 64 << 10,
         max_headers: 100,
         max_connections: 10,

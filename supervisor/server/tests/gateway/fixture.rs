@@ -97,6 +97,7 @@ impl Setup {
             settings: Settings {
                 listen,
                 prefix: "api".into(),
+                cookie: "GLEWLWYD2_SESSION_ID".into(),
                 max_header_bytes: 64 << 10,
                 max_headers: 100,
                 max_connections: 100,

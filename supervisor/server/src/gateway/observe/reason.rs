@@ -27,6 +27,12 @@ reasons! {
     NotFound = "not_found",
     /// CONNECT.
     Connect = "connect",
+    /// An endpoint is not for everybody, and this is nobody who is signed in with all that it requires.
+    Unauthorized = "unauthorized",
+    /// The same, and signing in would not help.
+    Forbidden = "forbidden",
+    /// Nobody could say who it is.
+    Unjudged = "unjudged",
     /// More header bytes or lines than `gateway.max_header_bytes` and `gateway.max_headers`.
     HeadTooLarge = "head_too_large",
     UriTooLong = "uri_too_long",
