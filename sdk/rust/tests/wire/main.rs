@@ -6,6 +6,7 @@
 mod environment;
 mod frames;
 mod host;
+mod kinds;
 mod life;
 mod outboard;
 mod roles;
