@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("outboard-sdk", &["outboard-proto"]),
     ("outboard-plugin-gate", &["outboard-sdk"]),
     ("outboard-plugin-mock", &["outboard-sdk"]),
+    ("outboard-plugin-otp", &["outboard-sdk"]),
     ("outboard-sending", &["outboard-sdk"]),
     ("outboard-plugin-slack", &["outboard-sdk", "outboard-sending"]),
     ("outboard-plugin-webhook", &["outboard-sdk", "outboard-sending"]),

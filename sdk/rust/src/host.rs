@@ -2,6 +2,7 @@
 
 mod connection;
 mod error;
+mod storage;
 
 use std::collections::HashMap;
 
@@ -23,6 +24,7 @@ use crate::event::{Event, Receipt};
 
 pub(crate) use connection::Connection;
 pub use error::{HostError, HostErrorKind};
+pub use storage::{Entries, Entry, Increment, Operation, Put, Storage, Taken};
 
 /// The host's services, called on behalf of one activation. Cloning it is cheap.
 ///
@@ -108,6 +110,11 @@ impl Host {
         let emitted = EventsClient::new(self.channel()?).emit(EmitRequest { events }).await?;
         let receipts = emitted.into_inner().receipts.into_iter();
         Ok(receipts.map(|it| Receipt { event_id: it.event_id, repeated: it.repeated }).collect())
+    }
+
+    /// What this instance keeps in the host, where its manifest asks for `storage` and the operator grants it.
+    pub fn storage(&self) -> Storage {
+        Storage::new(self.clone())
     }
 
     pub(crate) async fn add_endpoints(&self, endpoints: Vec<Endpoint>) -> Result<(), HostError> {

@@ -58,7 +58,8 @@
 //! * A plugin that implements [`Notifier`] is told of events, and one that implements [`Authenticator`] is asked
 //!   who people are. [`Scheme`] authenticates users beyond their password, [`UserBackend`] keeps users and
 //!   [`ClientBackend`] clients; an operator says which of them an instance is there for: [`InstanceKind`].
-//! * [`Host`], in [`Init`], is the way back: where am I, what is my URL, write a log, announce an event.
+//! * [`Host`], in [`Init`], is the way back: where am I, what is my URL, write a log, announce an event, keep
+//!   something: [`Storage`].
 //! * Logs are `tracing` events; [`hclog`] carries them to the host.
 //! * Nothing that an author's code does ends the process but `std::process::exit` and `abort`: a panic
 //!   fails the request or call it happened in.
@@ -107,7 +108,10 @@ pub use client_backend::{BackendClient, ClientBackend, ClientChange};
 pub use endpoints::{Endpoint, EndpointId, Endpoints, LiveEndpoints};
 pub use event::{Event, Receipt};
 pub use failure::Failure;
-pub use host::{Host, HostError, HostErrorKind, HostInfo, LogRecord};
+pub use host::{
+    Entries, Entry, Host, HostError, HostErrorKind, HostInfo, Increment, LogRecord, Operation, Put,
+    Storage, Taken,
+};
 pub use notifier::{Delivery, Notifier, NotifyError};
 pub use outcome::{IntoOutcome, Outcome};
 pub use plugin::{CloseReason, Init, InitReason, InstanceKind, Load, Plugin, RevokedUser};

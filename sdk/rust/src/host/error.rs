@@ -28,6 +28,8 @@ pub enum HostErrorKind {
     Exists,
     /// It is not there.
     NotFound,
+    /// It is not, or no longer, as the caller said it must be.
+    Conflict,
     /// A limit is reached.
     Limit,
     /// The time for it is up, or the call was given up.

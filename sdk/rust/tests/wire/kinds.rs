@@ -25,6 +25,7 @@ fn activation() -> String {
     "a-1".to_owned()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "that is how requests have it")]
 fn subject(name: &str) -> Option<Subject> {
     let (user_id, username) = ("u-1".to_owned(), name.to_owned());
     Some(Subject { user_id, username, ..Subject::default() })
