@@ -29,6 +29,7 @@ use crate::gateway::observe::Observer;
 use crate::gateway::quota::Quotas;
 use crate::gateway::{Gateway, Limits, Tls};
 use crate::grants::Given;
+use crate::identity::Identity;
 use crate::metrics::{self, Metrics};
 use crate::plugin::roles::Roster;
 use crate::plugin::snapshot::Routes;
@@ -62,6 +63,7 @@ struct App {
     quotas: Arc<Quotas>,
     observer: Observer,
     events: Events,
+    identity: Identity,
     auth: Auth,
     /// What callers of the service are held to.
     rules: Arc<ArcSwap<Rules>>,
@@ -163,12 +165,15 @@ async fn open(start: Start) -> anyhow::Result<(Arc<App>, Doors)> {
     let (roster, limits) = (Roster::default(), settings::events(&config));
     let (events, working) = Events::open(store.clone(), is_shared, routes.clone(), roster, limits);
     let roster = events.roster().clone();
+    let people = settings::identity(&config, &external_url);
+    let identity = Identity::open(store.clone(), routes.clone(), roster.clone(), people)?;
     let authenticators = move || roster.roles().map(|roles| roles.authenticators.clone());
     let auth = Auth::new(settings::auth(&config), routes.clone(), Arc::new(authenticators));
     let for_plugins = environment.clone();
     let given = Given::open(dirs.grants())?;
     let services = Services {
         events: events.clone(),
+        identity: identity.clone(),
         counts: CallCounts::default(),
         rules: Arc::new(ArcSwap::from_pointee(settings::callbacks(&config))),
     };
@@ -187,6 +192,7 @@ async fn open(start: Start) -> anyhow::Result<(Arc<App>, Doors)> {
         quotas,
         observer,
         events,
+        identity,
         auth,
         rules: Arc::new(ArcSwap::from_pointee(settings::rules(&config))),
         service_tls,

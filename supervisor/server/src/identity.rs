@@ -4,17 +4,22 @@
 //! asks for something, be it a page, the API, a plugin or an operator, asks here, and is told of a [`Failure`] in the same
 //! words.
 
+mod clients;
 mod failure;
 mod limits;
+mod line;
 mod passwords;
+mod people;
 mod settings;
 
 use std::sync::Arc;
 
 use outboard_store::Store;
 
+pub use clients::Clients;
 pub use failure::Failure;
 pub use passwords::is_hash;
+pub use people::{ListQuery, People};
 pub use settings::{Cost, Settings};
 
 use self::limits::Limits;

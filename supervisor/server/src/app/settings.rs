@@ -13,6 +13,7 @@ use crate::auth;
 use crate::callback::{self, Site};
 use crate::events;
 use crate::gateway::{self, Tls, TlsError};
+use crate::identity;
 use crate::pem;
 use crate::plugin::Settings;
 use crate::service::{self, Headers, Listen, Rules};
@@ -109,6 +110,28 @@ pub(super) fn auth(config: &Config) -> auth::Settings {
         cache_ttl: auth.cache_ttl,
         cache_entries: count(auth.cache_entries),
         rule: auth.group_match,
+    }
+}
+
+pub(super) fn identity(config: &Config, external_url: &str) -> identity::Settings {
+    let outboard_core::config::Identity { login, session, password, .. } = &config.identity;
+    identity::Settings {
+        admin_scope: login.admin_scope.clone(),
+        profile_scope: login.profile_scope.clone(),
+        admin_name: login.admin_name.clone(),
+        attempts: login.attempts,
+        attempts_address: login.attempts_address,
+        backend_timeout: login.backend_timeout,
+        scheme_timeout: login.scheme_timeout,
+        least_password: count(password.least),
+        cost: identity::Cost {
+            memory_kib: u32::try_from(password.memory.as_u64() / 1024).unwrap_or(u32::MAX),
+            iterations: password.iterations,
+            parallelism: password.parallelism,
+        },
+        session_expires: session.expires,
+        session_multiple: session.multiple,
+        external_url: external_url.to_owned(),
     }
 }
 

@@ -7,11 +7,13 @@ use arc_swap::ArcSwap;
 use super::counts::CallCounts;
 use super::meter::Rules;
 use crate::events::Events;
+use crate::identity::Identity;
 
 /// Whatever the host's services need to answer. Clones are of the same.
 #[derive(Clone)]
 pub struct Services {
     pub events: Events,
+    pub identity: Identity,
     pub counts: CallCounts,
     /// What a reload may change.
     pub rules: Arc<ArcSwap<Rules>>,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use outboard_store::StoreError;
+use outboard_store::identity::IdentityError;
 
 /// What became of a question or a change. None of it tells a secret, so that it may be shown to whoever asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +33,16 @@ impl From<StoreError> for Failure {
         Self::Unavailable(
             "the database can't be asked at the moment; see the supervisor's log".into(),
         )
+    }
+}
+
+impl From<IdentityError> for Failure {
+    fn from(error: IdentityError) -> Self {
+        match error {
+            IdentityError::NotFound { .. } => Self::NotFound,
+            IdentityError::Store(error) => error.into(),
+            taken => Self::Conflict(taken.to_string()),
+        }
     }
 }
 

@@ -14,7 +14,7 @@ const MOST_KEYS: usize = 100_000;
 
 /// Who has tried how often.
 #[derive(Debug)]
-pub struct Limits {
+pub(super) struct Limits {
     began: Instant,
     tried: Mutex<Tried>,
 }
@@ -28,14 +28,14 @@ struct Tried {
 /// A password that may be looked at. Dropped, it counts as wrong.
 #[derive(Debug)]
 #[must_use]
-pub struct Attempt<'a> {
+pub(super) struct Attempt<'a> {
     limits: &'a Limits,
     name: String,
     place: String,
 }
 
 impl Limits {
-    pub fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings) -> Self {
         let tried = Tried {
             names: Attempts::new(settings.attempts, MOST_KEYS),
             places: Attempts::new(settings.attempts_address, MOST_KEYS),
@@ -47,7 +47,7 @@ impl Limits {
     ///
     /// # Errors
     /// [`Failure::Limited`] if there were too many wrong ones of that name or from that address.
-    pub fn attempt(&self, name: &str, address: &str) -> Result<Attempt<'_>, Failure> {
+    pub(super) fn attempt(&self, name: &str, address: &str) -> Result<Attempt<'_>, Failure> {
         let (name, place) = (name.to_owned(), place(address));
         let now = self.began.elapsed();
         let mut tried = self.tried();
@@ -68,7 +68,7 @@ impl Limits {
 
 impl Attempt<'_> {
     /// The password was right, or could not be looked at.
-    pub fn forgive(self) {
+    pub(super) fn forgive(self) {
         let mut tried = self.limits.tried();
         tried.names.give_back(&self.name);
         tried.places.give_back(&self.place);

@@ -26,7 +26,7 @@ const MOST_MEMORY: u32 = 1 << 20;
 type Job = Box<dyn FnOnce() + Send>;
 
 /// Makes and checks hashes.
-pub struct Passwords {
+pub(super) struct Passwords {
     jobs: SyncSender<Job>,
     argon: Argon2<'static>,
     /// Nobody's password.
@@ -35,7 +35,7 @@ pub struct Passwords {
 
 /// What came of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Checked {
+pub(super) enum Checked {
     Wrong,
     Right {
         /// Which of the hashes it is.
@@ -48,7 +48,7 @@ pub enum Checked {
 impl Passwords {
     /// # Errors
     /// If no hash can cost that.
-    pub fn new(cost: Cost) -> anyhow::Result<Self> {
+    pub(super) fn new(cost: Cost) -> anyhow::Result<Self> {
         let params = Params::new(cost.memory_kib, cost.iterations, cost.parallelism, None);
         let params = params.map_err(|error| anyhow::anyhow!("[password]: {error}"))?;
         let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
@@ -67,7 +67,7 @@ impl Passwords {
     ///
     /// # Errors
     /// If too many wait.
-    pub async fn hash(&self, password: &str) -> Result<String, Failure> {
+    pub(super) async fn hash(&self, password: &str) -> Result<String, Failure> {
         let (argon, password) = (self.argon.clone(), password.to_owned());
         let hashed = self.run(move || argon.hash_password(password.as_bytes())).await?;
         let failed =
@@ -79,7 +79,7 @@ impl Passwords {
     ///
     /// # Errors
     /// If too many wait.
-    pub async fn hash_all(&self, passwords: &[String]) -> Result<Vec<String>, Failure> {
+    pub(super) async fn hash_all(&self, passwords: &[String]) -> Result<Vec<String>, Failure> {
         let mut hashes = Vec::with_capacity(passwords.len());
         for password in passwords {
             hashes.push(self.hash(password).await?);
@@ -91,7 +91,11 @@ impl Passwords {
     ///
     /// # Errors
     /// If too many wait.
-    pub async fn check(&self, password: &str, hashes: Vec<String>) -> Result<Checked, Failure> {
+    pub(super) async fn check(
+        &self,
+        password: &str,
+        hashes: Vec<String>,
+    ) -> Result<Checked, Failure> {
         let (argon, decoy, password) =
             (self.argon.clone(), self.decoy.clone(), password.to_owned());
         self.run(move || check(&argon, &decoy, &password, &hashes)).await
@@ -101,7 +105,7 @@ impl Passwords {
     ///
     /// # Errors
     /// If too many wait.
-    pub async fn pretend(&self, password: &str) -> Result<(), Failure> {
+    pub(super) async fn pretend(&self, password: &str) -> Result<(), Failure> {
         self.check(password, Vec::new()).await.map(drop)
     }
 
