@@ -188,6 +188,45 @@ on_both_databases! {
         assert_eq!(winners, 1);
     }
 
+    async fn what_runs_stays_until_new_parameters_are_applied(database: Database) {
+        let store = database.open().await;
+        add(&store, "slack", "news").await;
+        let (old, new) = (Parameters::default(), parameters(r#"{"channel":"x"}"#));
+        let updated = store.instances().update("news", "", &new, None).await.unwrap();
+        assert_eq!((updated.running(), &updated.parameters), (&old, &new));
+        let newer = parameters(r#"{"channel":"y"}"#);
+        let updated = store.instances().update("news", "", &newer, None).await.unwrap();
+        assert_eq!((updated.running(), &updated.parameters), (&old, &newer));
+        let applied = store.instances().apply("news").await.unwrap();
+        assert_eq!((applied.running(), applied.applied.as_ref(), applied.revision), (&newer, None, 4));
+        assert_eq!(store.instances().apply("news").await.unwrap(), applied);
+        store.instances().update("news", "", &new, None).await.unwrap();
+        let back = store.instances().update("news", "", &newer, None).await.unwrap();
+        assert_eq!(back.applied, None, "what runs is what is stored");
+        let error = store.instances().apply("other").await.unwrap_err();
+        assert!(matches!(error, InstanceError::NotFound { .. }), "{error}");
+    }
+
+    async fn an_instance_has_a_kind_and_a_rank(database: Database) {
+        let store = database.open().await;
+        for kind in [InstanceKind::Plugin, InstanceKind::Scheme, InstanceKind::UserBackend, InstanceKind::ClientBackend] {
+            let new = NewInstance {
+                plugin: "mock",
+                name: kind.as_str(),
+                display_name: "",
+                parameters: &Parameters::default(),
+                enabled: true,
+                kind,
+                rank: -3,
+                readonly: true,
+            };
+            let added = store.instances().insert(new).await.unwrap();
+            assert_eq!((added.kind, added.rank, added.readonly), (kind, -3, true));
+            let arranged = store.instances().arrange(kind.as_str(), 7, false).await.unwrap();
+            assert_eq!((arranged.kind, arranged.rank, arranged.readonly), (kind, 7, false));
+        }
+    }
+
     async fn enabling_twice_changes_once(database: Database) {
         let store = database.open().await;
         let added = add(&store, "slack", "news").await;
