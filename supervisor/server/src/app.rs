@@ -1,7 +1,9 @@
 //! One run of the supervisor: opened from the outside in, served, reloaded, and closed in order.
 
 mod instances;
+mod live;
 mod settings;
+mod turns;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +40,9 @@ use crate::service::{self, Rules, Service};
 use crate::task;
 use crate::{api, web};
 
+pub use live::{Live, LiveError, View, Wanted};
+use turns::Turns;
+
 /// Reads the configuration again, as at the start.
 pub type Load = Box<dyn Fn() -> anyhow::Result<Config> + Send + Sync>;
 
@@ -59,6 +64,9 @@ struct App {
     context: Arc<Context>,
     imports: Mutex<import::Store>,
     store: Store,
+    turns: Turns,
+    /// Held by whoever changes an instance of the database.
+    changing: Mutex<()>,
     limits: Arc<ArcSwap<Limits>>,
     quotas: Arc<Quotas>,
     observer: Observer,
@@ -160,7 +168,8 @@ async fn open(start: Start) -> anyhow::Result<(Arc<App>, Doors)> {
     let scheme = if tls.is_some() { "https" } else { "http" };
     let external_url =
         config.external_url.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
-    let current = instances::current(&config, &external_url, &store, &environment).await?;
+    let turns = Turns::default();
+    let current = instances::current(&config, &external_url, &store, &turns, &environment).await?;
     let is_shared = matches!(config.database, Database::Postgres(_));
     let (roster, limits) = (Roster::default(), settings::events(&config));
     let (events, working) = Events::open(store.clone(), is_shared, routes.clone(), roster, limits);
@@ -204,6 +213,8 @@ async fn open(start: Start) -> anyhow::Result<(Arc<App>, Doors)> {
         context,
         imports: Mutex::new(imports),
         store,
+        turns,
+        changing: Mutex::default(),
     });
     Ok((app, Doors { gateway, control, metrics, service, working }))
 }
@@ -299,10 +310,13 @@ impl App {
 
     /// Brings the plugins in line with the directory and the configuration.
     async fn apply(&self) -> anyhow::Result<impl Future<Output = ()> + Send + use<>> {
-        let config = self.config.lock().await.clone();
-        let current =
-            instances::current(&config, &self.external_url, &self.store, &self.environment).await?;
+        // First, so that what was read later is also applied later.
         let mut imports = self.imports.lock().await;
+        let config = self.config.lock().await.clone();
+        let (store, environment) = (&self.store, &self.environment);
+        let current =
+            instances::current(&config, &self.external_url, store, &self.turns, environment)
+                .await?;
         // Hashing and copying may take long, and requests must not notice.
         let units = tokio::task::block_in_place(|| {
             plan(&config, &current.instances, &mut imports, &self.environment)

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use outboard_core::config::{Config, SecretSource};
-use outboard_store::Store;
+use outboard_core::config::{Config, Purpose, SecretSource};
+use outboard_core::identity::scheme::SchemeSettings;
+use outboard_store::{Instance, Store};
 
 use super::settings;
+use super::turns::Turns;
 use crate::environment::Environment;
 use crate::plugin::{Current, InstanceSpec, Secrets, Source};
 
@@ -16,12 +18,13 @@ pub(super) async fn current(
     config: &Config,
     external_url: &str,
     store: &Store,
+    turns: &Turns,
     environment: &Environment,
 ) -> anyhow::Result<Current> {
     Ok(Current {
         site: Arc::new(settings::site(config, external_url)),
         settings: settings::supervision(config),
-        instances: instances(config, store, environment).await?,
+        instances: instances(config, store, turns, environment).await?,
     })
 }
 
@@ -29,6 +32,7 @@ pub(super) async fn current(
 async fn instances(
     config: &Config,
     store: &Store,
+    turns: &Turns,
     environment: &Environment,
 ) -> anyhow::Result<BTreeMap<String, Vec<InstanceSpec>>> {
     let secrets = Arc::new(secrets(config, environment));
@@ -46,6 +50,7 @@ async fn instances(
             of_plugin.push(spec.there_for(entry.purpose.clone()));
         }
     }
+    let mut schemes = store.schemes().list().await?;
     for row in store.instances().list().await? {
         if let Some(entry) = config.instances.iter().find(|entry| entry.name.as_str() == row.name) {
             bail!(
@@ -56,14 +61,33 @@ async fn instances(
         }
         let of_plugin = instances.entry(row.plugin.clone()).or_default();
         if row.enabled {
-            let parameters = serde_json::from_str(row.parameters.as_str()).with_context(|| {
-                format!("parameters of instance {:?} in the database", row.name)
-            })?;
-            let secrets = secrets.clone();
-            of_plugin.push(InstanceSpec::new(row.plugin, row.name, parameters, false, secrets));
+            let scheme = schemes.remove(&row.name);
+            of_plugin.push(spec(row, scheme, turns, secrets.clone())?);
         }
     }
     Ok(instances)
+}
+
+fn spec(
+    row: Instance,
+    scheme: Option<SchemeSettings>,
+    turns: &Turns,
+    secrets: Arc<Secrets>,
+) -> anyhow::Result<InstanceSpec> {
+    let turn = turns.of(&row.name);
+    let parameters = if turn.is_trial { &row.parameters } else { row.running() };
+    let parameters = serde_json::from_str(parameters.as_str())
+        .with_context(|| format!("parameters of instance {:?} in the database", row.name))?;
+    let default = Purpose::default();
+    let purpose = Purpose {
+        kind: row.kind,
+        display_name: row.display_name,
+        rank: row.rank,
+        is_readonly: row.readonly,
+        scheme: scheme.unwrap_or(default.scheme),
+    };
+    let spec = InstanceSpec::new(row.plugin, row.name, parameters, false, secrets);
+    Ok(spec.there_for(purpose).at_turn(turn.number))
 }
 
 fn secrets(config: &Config, environment: &Environment) -> Secrets {
