@@ -31,7 +31,7 @@ use crate::gateway::observe::Observer;
 use crate::gateway::quota::Quotas;
 use crate::gateway::{Gateway, Limits, Tls};
 use crate::grants::Given;
-use crate::identity::Identity;
+use crate::identity::{First, Identity};
 use crate::metrics::{self, Metrics};
 use crate::plugin::roles::Roster;
 use crate::plugin::snapshot::Routes;
@@ -94,8 +94,12 @@ struct Doors {
 /// How long the end, or the opening of another file, waits for the disk of the access log.
 const ACCESS_LOG_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Told when all plugins have settled for the first time.
+/// Told of what operators have to know of a start.
 pub trait Ready: Send {
+    /// There is an administrator now, and nobody else yet.
+    fn begun(&self, first: &First);
+
+    /// All plugins have settled for the first time.
     fn ready(self: Box<Self>, plugins: &Plugins);
 }
 
@@ -103,6 +107,9 @@ pub trait Ready: Send {
 pub async fn serve(start: Start, ready: Box<dyn Ready>) -> anyhow::Result<bool> {
     let mut signals = Signals::new()?;
     let (app, doors) = open(start).await?;
+    if let Some(first) = app.identity.begin().await.context("the first administrator")? {
+        ready.begun(&first);
+    }
     let Doors { gateway, control, metrics, service, working } = doors;
     let closing = CancellationToken::new();
     let drain = app.context.settings().policy.drain_timeout;

@@ -6,6 +6,7 @@
 
 mod clients;
 mod failure;
+mod first;
 mod limits;
 mod line;
 mod passwords;
@@ -18,6 +19,7 @@ use outboard_store::Store;
 
 pub use clients::Clients;
 pub use failure::Failure;
+pub use first::First;
 pub use passwords::is_hash;
 pub use people::{ListQuery, People};
 pub use settings::{Cost, Settings};

@@ -12,6 +12,7 @@ use super::load::{Sources, load_config};
 use super::output;
 use crate::app::{self, Ready, Start};
 use crate::environment::Environment;
+use crate::identity::First;
 use crate::plugin::Plugins;
 use crate::telemetry;
 
@@ -38,6 +39,18 @@ pub(super) fn run(sources: Sources, environment: Environment) -> anyhow::Result<
 struct Table;
 
 impl Ready for Table {
+    fn begun(&self, first: &First) {
+        let First { username, password } = first;
+        let told = output::line(&format!("first sign-in: {username} / {password}"));
+        if let Err(error) = told {
+            tracing::warn!(
+                %error,
+                "the first administrator's password could not be written; give it another one with \
+                 `outboard user password {username}`"
+            );
+        }
+    }
+
     fn ready(self: Box<Self>, plugins: &Plugins) {
         let (plugins, containment) = plugins.list();
         if let Err(error) = write(&plugins, &containment) {

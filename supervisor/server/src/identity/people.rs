@@ -149,14 +149,19 @@ impl<'a> People<'a> {
         self.add_judged(draft, Some(hashes)).await
     }
 
+    /// Adds a user to the database, whatever other sources have or say.
+    pub(in crate::identity) async fn add_own(self, draft: &UserDraft) -> Result<User, Failure> {
+        Failure::if_any(self.faults(draft, Mode::Add))?;
+        Source::database(self.0).add(&name_of(draft)?, draft, None).await
+    }
+
     async fn add_judged(
         self,
         draft: &UserDraft,
         hashes: Option<Vec<String>>,
     ) -> Result<User, Failure> {
         let source = self.first_writable()?;
-        let name = UserName::new(draft.username.as_deref().unwrap_or_default());
-        let name = name.map_err(|error| Failure::invalid(format!("username: {error}")))?;
+        let name = name_of(draft)?;
         if self.find_somewhere(name.shown()).await?.is_some() {
             return Err(Failure::Conflict(TAKEN.to_owned()));
         }
@@ -259,6 +264,11 @@ impl<'a> People<'a> {
         ranked.sort_by_key(|(rank, source)| (*rank, !source.is_database()));
         ranked.into_iter().map(|(_, source)| source).collect()
     }
+}
+
+fn name_of(draft: &UserDraft) -> Result<UserName, Failure> {
+    let name = UserName::new(draft.username.as_deref().unwrap_or_default());
+    name.map_err(|error| Failure::invalid(format!("username: {error}")))
 }
 
 const TAKEN: &str = "username: is taken; choose another one";
