@@ -123,6 +123,7 @@ pub async fn serve(start: Start, ready: Box<dyn Ready>) -> anyhow::Result<bool> 
     });
     let _control =
         task::spawn("control socket", control.serve(app.plugins.clone(), app.events.clone()));
+    let _revocations = task::spawn("revocations", app.identity.clone().revoke());
     let measured = Metrics::new(app.observer.clone(), app.quotas.clone());
     let measured = measured.with_events(app.events.clone()).with_auth(app.auth.clone());
     let measured = measured.with_calls(app.context.services.counts.clone());

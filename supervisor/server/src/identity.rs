@@ -11,6 +11,7 @@ mod limits;
 mod line;
 mod passwords;
 mod people;
+mod revoke;
 mod settings;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub use failure::Failure;
 pub use first::First;
 pub use passwords::is_hash;
 pub use people::{ListQuery, People};
+pub use revoke::Forced;
 pub use settings::{Cost, Settings};
 
 use self::limits::Limits;

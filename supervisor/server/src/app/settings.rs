@@ -123,6 +123,7 @@ pub(super) fn identity(config: &Config, external_url: &str) -> identity::Setting
         attempts_address: login.attempts_address,
         backend_timeout: login.backend_timeout,
         scheme_timeout: login.scheme_timeout,
+        call_timeout: config.supervision.call_timeout,
         least_password: count(password.least),
         cost: identity::Cost {
             memory_kib: u32::try_from(password.memory.as_u64() / 1024).unwrap_or(u32::MAX),

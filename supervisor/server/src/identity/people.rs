@@ -3,7 +3,7 @@
 mod backend;
 mod database;
 mod passwords;
-mod source;
+pub(in crate::identity) mod source;
 
 use outboard_core::identity::name::UserName;
 use outboard_core::identity::password;
@@ -226,7 +226,7 @@ impl<'a> People<'a> {
         faults
     }
 
-    async fn find(self, name: &str) -> Result<(User, Source<'a>), Failure> {
+    pub(in crate::identity) async fn find(self, name: &str) -> Result<(User, Source<'a>), Failure> {
         let name = UserName::new(name).map_err(|_| Failure::NotFound)?;
         for source in self.sources() {
             if let Some(user) = source.find(&name).await? {
@@ -252,6 +252,10 @@ impl<'a> People<'a> {
 
     fn source(self, name: &str) -> Option<Source<'a>> {
         self.sources().into_iter().find(|source| source.name() == name)
+    }
+
+    pub(in crate::identity) fn source_names(self) -> Vec<String> {
+        self.sources().iter().map(|source| source.name().to_owned()).collect()
     }
 
     /// By rank. The database has rank 0, and is the first of those.

@@ -19,6 +19,8 @@ pub struct Settings {
     pub backend_timeout: Duration,
     /// For one call of a scheme.
     pub scheme_timeout: Duration,
+    /// For telling one instance that a user is gone.
+    pub call_timeout: Duration,
     /// Fewest characters of a new password.
     pub least_password: usize,
     pub cost: Cost,
@@ -54,6 +56,7 @@ impl Default for Settings {
             attempts_address: 60,
             backend_timeout: Duration::from_secs(5),
             scheme_timeout: Duration::from_secs(10),
+            call_timeout: Duration::from_secs(10),
             least_password: 8,
             cost: Cost::default(),
             session_expires: Duration::from_secs(4 * 7 * 24 * 3600),

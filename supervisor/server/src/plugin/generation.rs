@@ -258,6 +258,12 @@ impl Generation {
                     .to_owned(),
             );
         }
+        if problems.is_empty() {
+            let identity = &self.context.services.identity;
+            let (kind, channel) = (spec.purpose.kind, self.process.channel());
+            let told = identity.before_serving(&spec.name, kind, &activation, channel).await;
+            problems = told.err().unwrap_or_default();
+        }
         if !problems.is_empty() {
             self.room.dismiss(&activation);
             return Err(problems);

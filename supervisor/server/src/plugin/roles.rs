@@ -1,7 +1,7 @@
 //! Which instances are told of events, which can say who somebody is, which authenticate users, and which keep
 //! users and clients: as configured, whether they run or not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use outboard_core::config::Purpose;
@@ -20,6 +20,8 @@ use super::unit::Unit;
 /// What there is to be told and to be asked. It changes as a whole.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Roles {
+    /// All of the plugins that are enabled, by name.
+    pub instances: BTreeSet<String>,
     /// By instance.
     pub notifiers: BTreeMap<String, Notifier>,
     /// Instances, in the order of their names.
@@ -166,6 +168,7 @@ impl Known {
         });
         let authenticators = self.parts.iter().filter(|(_, part)| part.is_authenticator);
         Roles {
+            instances: self.parts.keys().cloned().collect(),
             notifiers: notifiers.collect(),
             authenticators: authenticators.map(|(instance, _)| instance.clone()).collect(),
             schemes: self.of_kind(InstanceKind::Scheme).map(Part::scheme).collect(),
@@ -209,12 +212,6 @@ impl Part {
         let given = Some(&self.purpose.display_name).filter(|name| !name.is_empty());
         given.map_or_else(|| instance.to_owned(), Clone::clone)
     }
-
-    fn is_idle(&self) -> bool {
-        self.notifier.is_none()
-            && !self.is_authenticator
-            && self.purpose.kind == InstanceKind::Plugin
-    }
 }
 
 /// What the manifest of a unit and the operator make of its instances.
@@ -237,7 +234,7 @@ fn parts(unit: &Unit, context: &Context) -> Vec<(String, Part)> {
         };
         (spec.name, part)
     });
-    parts.filter(|(_, part)| !part.is_idle()).collect()
+    parts.collect()
 }
 
 /// What an instance is told of where no manifest chooses.

@@ -18,7 +18,7 @@ use crate::plugin::roles::BackendRole;
 const MOST_ERRORS: usize = 100;
 const LONGEST_ERROR: usize = 1024;
 
-pub(super) struct Backend<'a> {
+pub(in crate::identity) struct Backend<'a> {
     parts: &'a Parts,
     role: BackendRole,
 }

@@ -9,7 +9,7 @@ use crate::identity::passwords::Checked;
 use crate::identity::{Failure, Parts};
 
 #[derive(Clone, Copy)]
-pub(super) struct Database<'a>(pub(super) &'a Parts);
+pub(in crate::identity) struct Database<'a>(pub(super) &'a Parts);
 
 impl Database<'_> {
     pub(super) async fn list(

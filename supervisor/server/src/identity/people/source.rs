@@ -9,39 +9,39 @@ use crate::identity::{Failure, Parts};
 use crate::plugin::roles::BackendRole;
 
 /// The database, or the instance of a plugin.
-pub(super) enum Source<'a> {
+pub(in crate::identity) enum Source<'a> {
     Database(Database<'a>),
     Backend(Backend<'a>),
 }
 
 impl<'a> Source<'a> {
-    pub(super) fn database(parts: &'a Parts) -> Self {
+    pub(in crate::identity) fn database(parts: &'a Parts) -> Self {
         Self::Database(Database(parts))
     }
 
-    pub(super) fn backend(parts: &'a Parts, role: &BackendRole) -> Self {
+    pub(in crate::identity) fn backend(parts: &'a Parts, role: &BackendRole) -> Self {
         Self::Backend(Backend::new(parts, role))
     }
 
-    pub(super) fn name(&self) -> &str {
+    pub(in crate::identity) fn name(&self) -> &str {
         match self {
             Self::Database(_) => DATABASE,
             Self::Backend(backend) => backend.instance(),
         }
     }
 
-    pub(super) fn is_database(&self) -> bool {
+    pub(in crate::identity) fn is_database(&self) -> bool {
         matches!(self, Self::Database(_))
     }
 
-    pub(super) fn is_read_only(&self) -> bool {
+    pub(in crate::identity) fn is_read_only(&self) -> bool {
         match self {
             Self::Database(_) => false,
             Self::Backend(backend) => backend.is_read_only(),
         }
     }
 
-    pub(super) fn check_writable(&self) -> Result<(), Failure> {
+    pub(in crate::identity) fn check_writable(&self) -> Result<(), Failure> {
         if self.is_read_only() {
             return Err(Failure::ReadOnly(format!(
                 "the users of {:?} can't be changed here",
@@ -51,7 +51,7 @@ impl<'a> Source<'a> {
         Ok(())
     }
 
-    pub(super) async fn list(
+    pub(in crate::identity) async fn list(
         &self,
         pattern: &str,
         offset: u64,
@@ -64,14 +64,14 @@ impl<'a> Source<'a> {
     }
 
     /// How many there are of a pattern.
-    pub(super) async fn count(&self, pattern: &str) -> Result<u64, Failure> {
+    pub(in crate::identity) async fn count(&self, pattern: &str) -> Result<u64, Failure> {
         match self {
             Self::Database(database) => database.count(pattern).await,
             Self::Backend(backend) => backend.count(pattern).await,
         }
     }
 
-    pub(super) async fn find(&self, name: &UserName) -> Result<Option<User>, Failure> {
+    pub(in crate::identity) async fn find(&self, name: &UserName) -> Result<Option<User>, Failure> {
         match self {
             Self::Database(database) => database.find(name).await,
             Self::Backend(backend) => backend.find(name).await,
@@ -79,7 +79,7 @@ impl<'a> Source<'a> {
     }
 
     /// What it finds wrong with a new user, or with a change of one, beyond what every source does.
-    pub(super) async fn judge(
+    pub(in crate::identity) async fn judge(
         &self,
         user: Option<&User>,
         draft: &UserDraft,
@@ -91,7 +91,7 @@ impl<'a> Source<'a> {
     }
 
     /// Adds a user, with the hashes of other passwords than the draft's if there are any.
-    pub(super) async fn add(
+    pub(in crate::identity) async fn add(
         &self,
         name: &UserName,
         draft: &UserDraft,
@@ -108,7 +108,11 @@ impl<'a> Source<'a> {
     }
 
     /// Changes a user as it was found, if it is still that.
-    pub(super) async fn change(&self, user: User, draft: &UserDraft) -> Result<User, Failure> {
+    pub(in crate::identity) async fn change(
+        &self,
+        user: User,
+        draft: &UserDraft,
+    ) -> Result<User, Failure> {
         match self {
             Self::Database(database) => database.change(user, draft).await,
             Self::Backend(backend) => backend.change(user, draft).await,
@@ -116,7 +120,11 @@ impl<'a> Source<'a> {
     }
 
     /// Whether it is the user's password. It takes its time.
-    pub(super) async fn is_password(&self, user: &User, password: &str) -> Result<bool, Failure> {
+    pub(in crate::identity) async fn is_password(
+        &self,
+        user: &User,
+        password: &str,
+    ) -> Result<bool, Failure> {
         match self {
             Self::Database(database) => database.is_password(user, password).await,
             Self::Backend(backend) => backend.is_password(user, password).await,
@@ -124,7 +132,7 @@ impl<'a> Source<'a> {
     }
 
     /// Takes a user away from a plugin that keeps him. What the database has goes with the account.
-    pub(super) async fn remove(&self, user: &User) -> Result<(), Failure> {
+    pub(in crate::identity) async fn remove(&self, user: &User) -> Result<(), Failure> {
         match self {
             Self::Database(_) => Ok(()),
             Self::Backend(backend) => backend.remove(user).await,
