@@ -6,6 +6,7 @@ pub mod client;
 pub mod evaluate;
 mod fields;
 pub mod kind;
+pub mod login_url;
 pub mod name;
 pub mod password;
 pub mod property;

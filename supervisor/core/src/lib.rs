@@ -8,6 +8,7 @@ pub mod grant;
 pub mod identity;
 pub mod lifecycle;
 pub mod manifest;
+pub mod metric;
 pub mod name;
 pub mod route;
 pub mod written;

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::control::{Control, is_plugin};
 use crate::auth::Auth;
 use crate::callback::Services;
+use crate::callback::counters::AllCounters;
 use crate::callback::counts::CallCounts;
 use crate::dirs::Dirs;
 use crate::environment::Environment;
@@ -32,6 +33,8 @@ use crate::gateway::quota::Quotas;
 use crate::gateway::{Gateway, Limits, Tls};
 use crate::grants::Given;
 use crate::identity::{First, Identity};
+use crate::identity::Identity;
+use crate::locate::Locator;
 use crate::metrics::{self, Metrics};
 use crate::plugin::roles::Roster;
 use crate::plugin::snapshot::Routes;
@@ -126,7 +129,8 @@ pub async fn serve(start: Start, ready: Box<dyn Ready>) -> anyhow::Result<bool> 
     let _revocations = task::spawn("revocations", app.identity.clone().revoke());
     let measured = Metrics::new(app.observer.clone(), app.quotas.clone());
     let measured = measured.with_events(app.events.clone()).with_auth(app.auth.clone());
-    let measured = measured.with_calls(app.context.services.counts.clone());
+    let services = &app.context.services;
+    let measured = measured.with_calls(services.counts.clone(), services.counters.clone());
     let _metrics = metrics.map(|server| task::spawn("metrics", server.serve(measured)));
 
     let answered = app.answer_services(service, &closing, drain);
@@ -192,6 +196,8 @@ async fn open(start: Start) -> anyhow::Result<(Arc<App>, Doors)> {
         events: events.clone(),
         identity: identity.clone(),
         counts: CallCounts::default(),
+        counters: AllCounters::default(),
+        locator: Locator::open(config.identity.locate.as_deref())?,
         rules: Arc::new(ArcSwap::from_pointee(settings::callbacks(&config))),
     };
     let context =

@@ -3,22 +3,27 @@
 //! Which process calls is known by the listener; which of its activations, by the metadata key
 //! `outboard-activation`, which can only name one that lives in that process.
 
+pub mod counters;
 pub mod counts;
+mod digest;
 mod endpoints;
 mod events;
 mod host;
 mod log;
 mod meter;
 mod methods;
+mod metrics;
 mod permit;
 mod room;
 mod services;
+mod site;
 
 pub use host::announce;
 pub use meter::Rules;
 pub use permit::Permitted;
-pub use room::{Room, Site};
+pub use room::Room;
 pub use services::Services;
+pub use site::{Cookie, People, Site};
 
 use std::sync::Arc;
 
@@ -26,6 +31,7 @@ use outboard_proto::host::v1::endpoints_server::EndpointsServer;
 use outboard_proto::host::v1::events_server::EventsServer;
 use outboard_proto::host::v1::host_server::HostServer;
 use outboard_proto::host::v1::log_server::LogServer;
+use outboard_proto::host::v1::metrics_server::MetricsServer;
 use outboard_proto::transport::Incoming;
 use tonic::transport::Server;
 
@@ -49,6 +55,7 @@ async fn answer(room: Arc<Room>, incoming: Incoming) {
         .add_service(HostServer::new(caller.clone()))
         .add_service(EndpointsServer::new(caller.clone()))
         .add_service(EventsServer::new(caller.clone()))
+        .add_service(MetricsServer::new(caller.clone()))
         .add_service(LogServer::new(caller))
         .serve_with_incoming(incoming)
         .await;

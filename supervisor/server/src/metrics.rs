@@ -5,6 +5,7 @@
 
 mod auth;
 mod calls;
+mod counters;
 mod events;
 mod page;
 mod text;
@@ -29,6 +30,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 
 use crate::auth::Auth;
+use crate::callback::counters::AllCounters;
 use crate::callback::counts::CallCounts;
 use crate::events::Events;
 use crate::gateway;
@@ -49,7 +51,7 @@ pub struct Metrics {
     quotas: Arc<Quotas>,
     events: Option<Events>,
     auth: Option<Auth>,
-    calls: Option<CallCounts>,
+    calls: Option<(CallCounts, AllCounters)>,
 }
 
 /// A bound socket on which metrics are not served yet.
@@ -75,10 +77,10 @@ impl Metrics {
         Self { auth: Some(auth), ..self }
     }
 
-    /// The same, and what plugins have called.
+    /// The same, and what plugins have called and counted.
     #[must_use]
-    pub fn with_calls(self, calls: CallCounts) -> Self {
-        Self { calls: Some(calls), ..self }
+    pub fn with_calls(self, calls: CallCounts, counters: AllCounters) -> Self {
+        Self { calls: Some((calls, counters)), ..self }
     }
 
     /// The page as it is now.
@@ -90,8 +92,9 @@ impl Metrics {
         if let Some(auth) = &self.auth {
             auth::write(&mut text, auth);
         }
-        if let Some(calls) = &self.calls {
+        if let Some((calls, counters)) = &self.calls {
             calls::write(&mut text, calls);
+            counters::write(&mut text, &counters.all());
         }
         text.finish()
     }

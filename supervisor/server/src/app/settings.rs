@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use outboard_core::config::{Config, ServiceListen};
+use outboard_core::config::{Config, Identity, SecureCookie, ServiceListen};
 use outboard_core::grant::Grants;
 use outboard_core::lifecycle::Policy;
 use outboard_store::outbox::Bounds;
 
 use crate::auth;
-use crate::callback::{self, Site};
+use crate::callback::{self, Cookie, People, Site};
 use crate::events;
 use crate::gateway::{self, Tls, TlsError};
 use crate::identity;
@@ -54,6 +54,29 @@ pub(super) fn site(config: &Config, external_url: &str) -> Site {
         prefix: config.gateway.prefix.clone(),
         external_url: external_url.to_owned(),
         log_rate: config.log.plugin_rate,
+        people: people(config, external_url),
+    }
+}
+
+/// What plugins are told of how people log in.
+fn people(config: &Config, external_url: &str) -> People {
+    let Identity { login, session, hash, storage, .. } = config.identity.clone();
+    People {
+        login: login.url,
+        admin_scope: login.admin_scope,
+        profile_scope: login.profile_scope,
+        cookie: Cookie {
+            name: session.cookie,
+            domain: session.domain,
+            is_secure: match session.secure {
+                SecureCookie::Yes => true,
+                SecureCookie::No => false,
+                SecureCookie::Auto => external_url.starts_with("https://"),
+            },
+            same_site: session.same_site,
+        },
+        hash,
+        storage_quota: storage.as_u64(),
     }
 }
 

@@ -13,35 +13,14 @@ use outboard_proto::transport::Broker;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Status};
 
-use super::Services;
 use super::counts::Counts;
+use super::{Services, Site};
 use crate::grants::Badge;
 use crate::plugin::PluginLog;
 use crate::plugin::snapshot::{Activation, Routes};
 
 /// Most announcements of the host's services to one process.
 const MOST_ANNOUNCED: u32 = 16;
-
-/// Where this supervisor's gateway is, as plugins are told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Site {
-    /// First path segment of all instances, without slashes.
-    pub prefix: String,
-    /// Where clients reach the gateway, without a final slash.
-    pub external_url: String,
-    /// Lines a second that a plugin may log, in whatever way.
-    pub log_rate: u32,
-}
-
-impl Site {
-    pub fn base_path(&self, instance: &str) -> String {
-        format!("/{}/{instance}/", self.prefix)
-    }
-
-    pub fn external_url(&self, instance: &str) -> String {
-        format!("{}{}", self.external_url, self.base_path(instance))
-    }
-}
 
 /// The caller's side of one process.
 pub struct Room {

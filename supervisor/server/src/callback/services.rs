@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use super::counters::AllCounters;
 use super::counts::CallCounts;
 use super::meter::Rules;
 use crate::events::Events;
 use crate::identity::Identity;
+use crate::locate::Locator;
 
 /// Whatever the host's services need to answer. Clones are of the same.
 #[derive(Clone)]
@@ -15,6 +17,8 @@ pub struct Services {
     pub events: Events,
     pub identity: Identity,
     pub counts: CallCounts,
+    pub counters: AllCounters,
+    pub locator: Locator,
     /// What a reload may change.
     pub rules: Arc<ArcSwap<Rules>>,
 }

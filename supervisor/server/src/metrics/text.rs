@@ -10,21 +10,21 @@ pub(super) struct Text(String);
 /// One family of a page: samples of one name.
 pub(super) struct Family<'t> {
     text: &'t mut String,
-    name: &'static str,
+    name: &'t str,
 }
 
 pub(super) type Label<'l> = (&'l str, &'l str);
 
 impl Text {
-    pub(super) fn counter(&mut self, name: &'static str, help: &str) -> Family<'_> {
+    pub(super) fn counter<'t>(&'t mut self, name: &'t str, help: &str) -> Family<'t> {
         self.family(name, "counter", help)
     }
 
-    pub(super) fn gauge(&mut self, name: &'static str, help: &str) -> Family<'_> {
+    pub(super) fn gauge<'t>(&'t mut self, name: &'t str, help: &str) -> Family<'t> {
         self.family(name, "gauge", help)
     }
 
-    pub(super) fn histogram(&mut self, name: &'static str, help: &str) -> Family<'_> {
+    pub(super) fn histogram<'t>(&'t mut self, name: &'t str, help: &str) -> Family<'t> {
         self.family(name, "histogram", help)
     }
 
@@ -32,7 +32,8 @@ impl Text {
         self.0
     }
 
-    fn family(&mut self, name: &'static str, kind: &str, help: &str) -> Family<'_> {
+    fn family<'t>(&'t mut self, name: &'t str, kind: &str, help: &str) -> Family<'t> {
+        let help = help.replace('\\', "\\\\").replace('\n', "\\n");
         // Writing to a string does not fail.
         let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
         Family { text: &mut self.0, name }
