@@ -33,7 +33,6 @@ use crate::gateway::quota::Quotas;
 use crate::gateway::{Gateway, Limits, Tls};
 use crate::grants::Given;
 use crate::identity::{First, Identity};
-use crate::identity::Identity;
 use crate::locate::Locator;
 use crate::metrics::{self, Metrics};
 use crate::plugin::roles::Roster;
