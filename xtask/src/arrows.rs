@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["outboard-core", "outboard-host", "outboard-jail", "outboard-proto", "outboard-store"],
     ),
     ("outboard-sdk", &["outboard-proto"]),
+    ("outboard-plugin-email-code", &["outboard-sdk", "outboard-sending"]),
     ("outboard-plugin-gate", &["outboard-sdk"]),
     ("outboard-plugin-mock", &["outboard-sdk"]),
     ("outboard-plugin-otp", &["outboard-sdk"]),

@@ -5,7 +5,6 @@
 
 mod letter;
 mod parameters;
-mod relay;
 #[cfg(test)]
 mod tests;
 
@@ -14,10 +13,10 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use outboard_sdk::{Delivery, Endpoints, Init, Notifier, NotifyError, Plugin, Problems, Server};
+use outboard_sending::smtp::{NotSent, Relay};
 
 use letter::Letters;
 use parameters::Parameters;
-use relay::Relay;
 
 struct Mail;
 
@@ -52,7 +51,9 @@ impl Notifier for Mail {
     ) -> Result<(), NotifyError> {
         let letter = instance.letters.write(&delivery, SystemTime::now())?;
         let Some(letter) = letter else { return Ok(()) };
-        instance.relay.send(letter).await
+        instance.relay.send(letter).await.map_err(|NotSent { message, is_final }| {
+            if is_final { NotifyError::reject(message) } else { NotifyError::retry(message) }
+        })
     }
 }
 

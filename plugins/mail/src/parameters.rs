@@ -1,31 +1,19 @@
 //! What an operator configures, and what is wrong with it.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use lettre::message::Mailbox;
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
-use lettre::transport::smtp::extension::ClientId;
-use lettre::transport::smtp::{AsyncSmtpTransportBuilder, PoolConfig};
-use lettre::{AsyncSmtpTransport, Tokio1Executor};
 use outboard_sdk::Problems;
+use outboard_sending::smtp::{Encryption, MailServer, mailbox};
 use outboard_sending::{Span, Templates};
 use serde::Deserialize;
 
 use crate::Instance;
 use crate::letter::Letters;
-use crate::relay::Relay;
 
 const MOST_RECIPIENTS: usize = 100;
-
-/// A mail server has better things to do than to keep our connections.
-const MOST_CONNECTIONS: u32 = 4;
 
 /// docs/plugins/mail.md says what each is for.
 #[derive(Deserialize)]
@@ -46,23 +34,12 @@ pub(crate) struct Parameters {
     timeout: Span,
 }
 
-/// When TLS begins.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Encryption {
-    /// After a greeting in clear; without it nothing is sent.
-    StartTls,
-    /// At once.
-    Tls,
-    None,
-}
-
 impl Default for Parameters {
     fn default() -> Self {
         Self {
             server: String::new(),
             port: None,
-            tls: Encryption::StartTls,
+            tls: Encryption::default(),
             unencrypted: false,
             ca: None,
             user: None,
@@ -77,16 +54,6 @@ impl Default for Parameters {
     }
 }
 
-impl Encryption {
-    fn port(self) -> u16 {
-        match self {
-            Self::StartTls => 587,
-            Self::Tls => 465,
-            Self::None => 25,
-        }
-    }
-}
-
 impl Parameters {
     /// All that is wrong at once, and nothing of the password.
     pub(crate) fn read(self) -> Result<Instance, Problems> {
@@ -97,7 +64,7 @@ impl Parameters {
         let texts = Templates::read("/templates", &self.templates, as_it_is, &mut problems);
         let (least, most) = (Duration::from_millis(100), Duration::from_mins(10));
         self.timeout.judge("/timeout", least, most, &mut problems);
-        let relay = self.relay(from.as_ref(), &mut problems);
+        let relay = self.server().relay(from.as_ref(), &mut problems);
         match (from, relay) {
             (Some(from), Some(relay)) => {
                 problems.or(Instance { letters: Letters { from, to, subjects, texts }, relay })
@@ -120,126 +87,19 @@ impl Parameters {
         all.filter_map(|(index, text)| mailbox(text, &format!("/to/{index}"), problems)).collect()
     }
 
-    fn relay(&self, from: Option<&Mailbox>, problems: &mut Problems) -> Option<Relay> {
-        self.judge_server(problems);
-        let credentials = self.credentials(problems);
-        let tls = self.tls(problems)?;
-        let builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(self.server.trim())
-            .port(self.port.unwrap_or(self.tls.port()))
-            .tls(tls)
-            .timeout(Some(self.timeout.0))
-            .hello_name(ClientId::Domain(self.hello(from, problems)))
-            .pool_config(PoolConfig::new().max_size(MOST_CONNECTIONS));
-        let secrets = credentials.as_ref().map(secrets).unwrap_or_default();
-        let builder = match credentials {
-            Some((user, password)) => builder.credentials(Credentials::new(user, password)),
-            None => builder,
-        };
-        let transport = AsyncSmtpTransportBuilder::build(builder);
-        Some(Relay { transport, timeout: self.timeout.0, secrets })
-    }
-
-    fn judge_server(&self, problems: &mut Problems) {
-        let server = self.server.trim();
-        let is_name = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
-        if server.is_empty() {
-            problems.add("/server", "is empty; write the mail server's name");
-        } else if server.len() > 253 || !server.chars().all(is_name) {
-            problems.add("/server", "is no name of a host, and no address");
-        } else if self.tls == Encryption::None && !is_loopback(server) && !self.unencrypted {
-            let message = "is \"none\", so everybody on the way could read mails and password; use \"starttls\" or \
-                           \"tls\", or, if that does not matter, set unencrypted = true";
-            problems.add("/tls", message);
-        }
-        if self.port == Some(0) {
-            problems.add("/port", "must be 1 to 65535");
+    fn server(&self) -> MailServer {
+        MailServer {
+            server: self.server.clone(),
+            port: self.port,
+            tls: self.tls,
+            unencrypted: self.unencrypted,
+            ca: self.ca.clone(),
+            user: self.user.clone(),
+            password: self.password.clone(),
+            hello: self.hello.clone(),
+            timeout: self.timeout.0,
         }
     }
-
-    fn credentials(&self, problems: &mut Problems) -> Option<(String, String)> {
-        match (&self.user, &self.password) {
-            (Some(user), Some(password)) if !user.is_empty() && !password.is_empty() => {
-                Some((user.clone(), password.clone()))
-            }
-            (None, None) => None,
-            (Some(_), None) => {
-                problems.add("/password", "is missing, and there is a user");
-                None
-            }
-            (None, Some(_)) => {
-                problems.add("/user", "is missing, and there is a password");
-                None
-            }
-            _ => {
-                problems.add("/user", "or the password is empty; write both or none");
-                None
-            }
-        }
-    }
-
-    fn tls(&self, problems: &mut Problems) -> Option<Tls> {
-        if self.tls == Encryption::None {
-            return Some(Tls::None);
-        }
-        let mut parameters = TlsParameters::builder(self.server.trim().to_owned());
-        if let Some(ca) = &self.ca {
-            let certificate =
-                certificates(ca).map_err(|message| problems.add("/ca", message)).ok()?;
-            parameters = parameters.add_root_certificate(certificate);
-        }
-        let parameters = parameters
-            .build_rustls()
-            .map_err(|error| problems.add("", format!("TLS can't be set up: {error}")))
-            .ok()?;
-        Some(match self.tls {
-            Encryption::Tls => Tls::Wrapper(parameters),
-            _ => Tls::Required(parameters),
-        })
-    }
-
-    /// What we call ourselves: servers like a name with a dot in it.
-    fn hello(&self, from: Option<&Mailbox>, problems: &mut Problems) -> String {
-        let is_name = |c: char| c.is_ascii_alphanumeric() || "-.[]:".contains(c);
-        match &self.hello {
-            Some(hello) if hello.is_empty() || hello.len() > 253 || !hello.chars().all(is_name) => {
-                problems.add("/hello", "is no name of a host");
-                String::new()
-            }
-            Some(hello) => hello.clone(),
-            None => from.map(|from| from.email.domain().to_owned()).unwrap_or_default(),
-        }
-    }
-}
-
-/// `ann@example.org`, or `Ann <ann@example.org>`.
-fn mailbox(text: &str, pointer: &str, problems: &mut Problems) -> Option<Mailbox> {
-    if text.chars().any(char::is_control) {
-        problems.add(pointer, "has a line break or another control character in it");
-        return None;
-    }
-    let wrong =
-        |_| problems.add(pointer, "is no address such as ann@example.org or Ann <ann@example.org>");
-    text.trim().parse().map_err(wrong).ok()
-}
-
-/// All that are in the file.
-fn certificates(ca: &PathBuf) -> Result<Certificate, String> {
-    let pem = fs::read(ca).map_err(|error| format!("can't be read: {error}"))?;
-    let is_pem = pem.windows(11).any(|it| it == b"-----BEGIN ");
-    let certificate = Certificate::from_pem(&pem).ok().filter(|_| is_pem);
-    certificate.ok_or_else(|| "holds no certificate in PEM".to_owned())
-}
-
-/// The password, and how it goes over the wire.
-fn secrets((user, password): &(String, String)) -> Vec<String> {
-    let plain = STANDARD.encode(format!("\0{user}\0{password}"));
-    vec![plain, STANDARD.encode(password), password.clone()]
-}
-
-/// Whether a host is this one, without asking anybody.
-fn is_loopback(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost")
-        || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 /// A mail is text: nothing has to be escaped.

@@ -5,33 +5,50 @@ use std::time::Duration;
 
 use lettre::transport::smtp::Error;
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
-use outboard_sdk::NotifyError;
-use outboard_sending::answer::printable;
 use tokio::time::timeout;
+
+use crate::answer::printable;
 
 /// Answers to a password (RFC 4954). Nothing about the mail, and an operator can mend it.
 const ABOUT_US: [u16; 4] = [530, 534, 535, 538];
 
 /// Connections to one mail server, opened when they are needed.
-pub(crate) struct Relay {
-    pub(crate) transport: AsyncSmtpTransport<Tokio1Executor>,
+pub struct Relay {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
     /// For one mail, from the connection on.
-    pub(crate) timeout: Duration,
+    timeout: Duration,
     /// What must not be shown, should the server repeat it.
-    pub(crate) secrets: Vec<String>,
+    secrets: Vec<String>,
+}
+
+/// Why a mail was not sent, without the password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotSent {
+    /// What happened.
+    pub message: String,
+    /// Whether it never will be.
+    pub is_final: bool,
 }
 
 impl Relay {
+    pub(super) fn new(
+        transport: AsyncSmtpTransport<Tokio1Executor>,
+        timeout: Duration,
+        secrets: Vec<String>,
+    ) -> Self {
+        Self { transport, timeout, secrets }
+    }
+
     /// Sends a mail to all its recipients, or to none of them.
-    pub(crate) async fn send(&self, letter: Message) -> Result<(), NotifyError> {
+    pub async fn send(&self, letter: Message) -> Result<(), NotSent> {
         match timeout(self.timeout, self.transport.send(letter)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(self.refused(&error)),
-            Err(_) => Err(NotifyError::retry("the mail server did not answer in time")),
+            Err(_) => Err(not_now("the mail server did not answer in time".to_owned())),
         }
     }
 
-    fn refused(&self, error: &Error) -> NotifyError {
+    fn refused(&self, error: &Error) -> NotSent {
         let why = error.source().map(ToString::to_string).unwrap_or_default();
         let why = self.secrets.iter().fold(why, |why, secret| why.replace(secret, "***"));
         let why = printable(&why);
@@ -43,14 +60,15 @@ impl Relay {
             } else {
                 "the mail server can't be used"
             };
-            return NotifyError::retry(format!("{what}: {why}"));
+            return not_now(format!("{what}: {why}"));
         };
         let message = format!("the mail server answered {code}: {why}");
         let code: u16 = code.into();
-        if error.is_permanent() && !ABOUT_US.contains(&code) {
-            NotifyError::reject(message)
-        } else {
-            NotifyError::retry(message)
-        }
+        let is_final = error.is_permanent() && !ABOUT_US.contains(&code);
+        NotSent { message, is_final }
     }
+}
+
+fn not_now(message: String) -> NotSent {
+    NotSent { message, is_final: false }
 }
