@@ -253,9 +253,13 @@ impl<'a> Instances<'a> {
 
     async fn try_delete(self, name: &str) -> Result<Option<Row>, sqlx::Error> {
         const SQL: &str = "DELETE FROM plugin_instance WHERE name = $1 RETURNING *";
-        const BELONGINGS: [&str; 2] = [
+        const BELONGINGS: [&str; 6] = [
             "DELETE FROM scheme_setting WHERE instance = $1",
             "DELETE FROM authentication WHERE scheme = $1",
+            "DELETE FROM schedule WHERE instance = $1",
+            "DELETE FROM instance_lock WHERE instance = $1",
+            "DELETE FROM storage_entry WHERE instance = $1",
+            "DELETE FROM storage_space WHERE instance = $1",
         ];
         let mut transaction = self.store.pools.begin().await?;
         let row: Option<Row> = within!(&mut transaction, connection => {

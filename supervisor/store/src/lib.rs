@@ -9,7 +9,7 @@
 //! supervisors that share it. Parameters are always bound, never pasted in. `pools.rs` has the one
 //! macro that picks the driver.
 //!
-//! [`identity`] is who may use what. [`outbox`] is where many rows change at once; it says itself how they stay in step.
+//! [`identity`] is who may use what. [`storage`] is what plugins keep. [`outbox`] is where many rows change at once; it says itself how they stay in step.
 //!
 //! Migrations only go forward. A database that a newer Outboard has migrated is refused.
 
@@ -22,6 +22,7 @@ pub mod outbox;
 mod pools;
 mod postgres;
 mod sqlite;
+pub mod storage;
 mod store;
 mod url;
 

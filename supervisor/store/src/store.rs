@@ -9,6 +9,7 @@ use crate::identity::{
 use crate::instances::Instances;
 use crate::outbox::Outbox;
 use crate::pools::{Pools, on};
+use crate::storage::{Locks, Schedules, Storage};
 use crate::url::{DatabaseUrl, Target};
 use crate::{postgres, sqlite};
 
@@ -107,6 +108,21 @@ impl Store {
     /// Who still has to be told that a user is gone.
     pub fn revocations(&self) -> Revocations<'_> {
         Revocations::new(self)
+    }
+
+    /// What instances keep.
+    pub fn storage(&self) -> Storage<'_> {
+        Storage::new(self)
+    }
+
+    /// What one instance at a time does.
+    pub fn locks(&self) -> Locks<'_> {
+        Locks::new(self)
+    }
+
+    /// What instances are to do later.
+    pub fn schedules(&self) -> Schedules<'_> {
+        Schedules::new(self)
     }
 
     /// The migration that the schema has reached.

@@ -7,6 +7,7 @@ mod identity;
 mod instances;
 mod opening;
 mod outbox;
+mod storage;
 
 /// Text that a careless query, encoding or collation would change, or run.
 const AWKWARD: [&str; 16] = [
