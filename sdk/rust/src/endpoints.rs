@@ -41,6 +41,7 @@ pub struct Endpoint {
     first_byte_timeout: Option<Duration>,
     idle_timeout: Option<Duration>,
     max_concurrent_requests: u32,
+    requires: v1::Requirement,
 }
 
 impl Endpoint {
@@ -94,6 +95,7 @@ impl Endpoint {
             first_byte_timeout: None,
             idle_timeout: None,
             max_concurrent_requests: 0,
+            requires: v1::Requirement::default(),
         }
     }
 
@@ -154,6 +156,29 @@ impl Endpoint {
         self
     }
 
+    /// Only for those who are signed in: the host sees to it before the plugin gets the request, sends browsers that
+    /// want a page to log in, and tells who it is ([`Request::identity`]). In a chain the requirements of all
+    /// endpoints count. Default: for everybody.
+    #[must_use]
+    pub fn signed_in(mut self) -> Self {
+        self.requires.signed_in = true;
+        self
+    }
+
+    /// The same, and the session satisfies that scope. Limit: 32 of them.
+    #[must_use]
+    pub fn scope(mut self, name: impl Into<String>) -> Self {
+        self.requires.scopes.push(name.into());
+        self
+    }
+
+    /// Also for whoever sends an API key that has all of the scopes: `Authorization: token KEY`.
+    #[must_use]
+    pub fn or_api_key(mut self) -> Self {
+        self.requires.api_key = true;
+        self
+    }
+
     fn into_proto(self, id: EndpointId) -> v1::Endpoint {
         v1::Endpoint {
             id: id.0,
@@ -166,7 +191,7 @@ impl Endpoint {
             first_byte_timeout_ms: millis(self.first_byte_timeout),
             idle_timeout_ms: millis(self.idle_timeout),
             max_concurrent_requests: self.max_concurrent_requests,
-            ..v1::Endpoint::default()
+            requires: Some(self.requires).filter(|it| *it != v1::Requirement::default()),
         }
     }
 }

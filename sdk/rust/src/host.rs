@@ -1,8 +1,13 @@
 //! What a plugin asks of its host.
 
+pub(crate) mod clients;
 mod connection;
 mod error;
+mod result;
+pub(crate) mod schemes;
+pub(crate) mod sessions;
 mod storage;
+pub(crate) mod users;
 
 use std::collections::HashMap;
 
@@ -110,6 +115,28 @@ impl Host {
         let emitted = EventsClient::new(self.channel()?).emit(EmitRequest { events }).await?;
         let receipts = emitted.into_inner().receipts.into_iter();
         Ok(receipts.map(|it| Receipt { event_id: it.event_id, repeated: it.repeated }).collect())
+    }
+
+    /// Who sent a request, where the manifest asks for `sessions` and the operator grants it.
+    pub fn sessions(&self) -> sessions::Sessions {
+        sessions::Sessions::new(self.clone())
+    }
+
+    /// The users that the host knows, where the manifest asks for `users.read`, `users.check` or `users.write` and the
+    /// operator grants it.
+    pub fn users(&self) -> users::Users {
+        users::Users::new(self.clone())
+    }
+
+    /// The clients that the host knows, where the manifest asks for `clients.read`, `clients.check` or `clients.write`
+    /// and the operator grants it.
+    pub fn clients(&self) -> clients::Clients {
+        clients::Clients::new(self.clone())
+    }
+
+    /// How users authenticate beyond their password, where the manifest asks for `schemes` and the operator grants it.
+    pub fn schemes(&self) -> schemes::Schemes {
+        schemes::Schemes::new(self.clone())
     }
 
     /// What this instance keeps in the host, where its manifest asks for `storage` and the operator grants it.

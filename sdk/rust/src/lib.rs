@@ -69,6 +69,7 @@
 
 pub mod go_plugin;
 pub mod hclog;
+pub mod identity;
 pub mod sse;
 
 mod activation;
@@ -116,7 +117,7 @@ pub use notifier::{Delivery, Notifier, NotifyError};
 pub use outcome::{IntoOutcome, Outcome};
 pub use plugin::{CloseReason, Init, InitReason, InstanceKind, Load, Plugin, RevokedUser};
 pub use problem::{Problem, Problems};
-pub use request::{InformError, Request};
+pub use request::{Identity, InformError, Request};
 pub use response::Response;
 pub use scheme::{Availability, Scheme, SchemeError, Subject};
 pub use server::Server;

@@ -40,6 +40,26 @@ pub struct Request {
     so_far: Option<Box<Response>>,
 }
 
+/// Who sent a request. No client can forge it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Identity<'r> {
+    /// Somebody who is signed in.
+    User {
+        /// Never reused, unlike the name.
+        id: &'r str,
+        /// As it is written.
+        username: &'r str,
+        /// Those that the endpoints require, all satisfied.
+        scopes: &'r [String],
+    },
+    /// Whoever has an API key.
+    ApiKey {
+        /// Those that the endpoints require, all the key's.
+        scopes: &'r [String],
+    },
+}
+
 /// A response that must not, or can't, come before the response.
 #[derive(Debug, Error)]
 #[error("not sent: {0}")]
@@ -65,6 +85,24 @@ impl Request {
     /// included. At most 8 KiB with the query. It may hold bytes that are no UTF-8.
     pub fn path(&self) -> &[u8] {
         &self.head.request.path
+    }
+
+    /// What [`Sessions`](crate::identity::Sessions) and others call this request by, until the end of its response and
+    /// in this activation only. `None`: the instance has no grant that could use it.
+    pub fn handle(&self) -> Option<&str> {
+        Some(self.head.request.handle.as_str()).filter(|handle| !handle.is_empty())
+    }
+
+    /// Who sent it, as the host has found out. `None`: none of the endpoints requires anything
+    /// ([`Endpoint::signed_in`](crate::Endpoint::signed_in)).
+    pub fn identity(&self) -> Option<Identity<'_>> {
+        let identity = self.head.request.identity.as_ref()?;
+        let scopes = &identity.scopes;
+        Some(if identity.api_key {
+            Identity::ApiKey { scopes }
+        } else {
+            Identity::User { id: &identity.user_id, username: &identity.username, scopes }
+        })
     }
 
     /// What followed `?`, as received. `None`: there was no `?`; empty: nothing followed it.

@@ -9,6 +9,7 @@ use tonic::{Code, Status};
 pub struct HostError {
     kind: HostErrorKind,
     message: String,
+    problems: Vec<String>,
 }
 
 /// What to make of it.
@@ -22,6 +23,10 @@ pub enum HostErrorKind {
     /// The operator has not granted this, and the message names the manifest line to add; or the host has
     /// closed the activation.
     Denied,
+    /// The host says no: nobody is signed in, or the password is wrong.
+    Refused,
+    /// What keeps it can't be written.
+    ReadOnly,
     /// The arguments are wrong.
     Invalid,
     /// It is there already.
@@ -42,7 +47,16 @@ pub enum HostErrorKind {
 
 impl HostError {
     pub(crate) fn new(kind: HostErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self { kind, message: message.into(), problems: Vec::new() }
+    }
+
+    pub(crate) fn with_problems(self, problems: Vec<String>) -> Self {
+        Self { problems, ..self }
+    }
+
+    /// What is wrong with the arguments, a line each; where they are about fields, each begins with the field's name.
+    pub fn problems(&self) -> &[String] {
+        &self.problems
     }
 
     /// What to make of it.
