@@ -2,12 +2,14 @@
 //!
 //! It greets, echoes, and shows chains, filters, live endpoints and the way back to the host (`handlers`),
 //! bodies in pieces (`bodies`), connections that stay (`connections`), and limits (`limited`). It is told of events
-//! (`notify`), announces some (`announce`) and knows people (`people`), where its manifest is roles.toml. An instance
-//! of another kind is a scheme (`scheme`), or keeps users or clients (`keeper`). It forgets nobody, but tells who was
-//! deleted (`revoked`). What a plugin should not do stands apart, in `misbehave` and `trouble`.
+//! (`notify`), announces some (`announce`) and knows people (`people`), where its manifest is roles.toml. Where that is
+//! callbacks.toml, it calls the host for whoever asks (`callbacks`). An instance of another kind is a scheme (`scheme`),
+//! or keeps users or clients (`keeper`). It forgets nobody, but tells who was deleted (`revoked`). What a plugin should
+//! not do stands apart, in `misbehave` and `trouble`.
 
 mod announce;
 mod bodies;
+mod callbacks;
 mod connections;
 mod handlers;
 mod keeper;
@@ -191,6 +193,8 @@ fn publish(endpoints: &mut Endpoints<Instance>) {
     endpoints.post("emit/:kind", announce::emit);
     endpoints.get("asked", people::asked);
     endpoints.get("revoked", revoked::list);
+
+    callbacks::publish(endpoints);
 
     endpoints.post("misbehave/:what", misbehave::on_request);
 }

@@ -23,7 +23,7 @@ pub struct Sessions(Host);
 #[non_exhaustive]
 pub enum Signed {
     /// Somebody is.
-    In(Session),
+    In(Box<Session>),
     /// The request came without a session.
     Nobody,
     /// The session has ended.
@@ -113,7 +113,7 @@ impl Sessions {
             // With UNAUTHORIZED: none of the scopes exists.
             (v1::ResultCode::Ok | v1::ResultCode::Unauthorized, Some(user)) => {
                 let scopes = scopes(answer.scopes).collect();
-                Ok(Signed::In(Session { user: User::from_proto(user), scopes }))
+                Ok(Signed::In(Box::new(Session { user: User::from_proto(user), scopes })))
             }
             (v1::ResultCode::Unauthorized, None) => Ok(Signed::Nobody),
             (v1::ResultCode::NotFound, _) => Ok(Signed::Ended),
