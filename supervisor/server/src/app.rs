@@ -192,6 +192,7 @@ async fn open(start: Start) -> anyhow::Result<(Arc<App>, Doors)> {
     let for_plugins = environment.clone();
     let given = Given::open(dirs.grants())?;
     let services = Services {
+        store: store.clone(),
         events: events.clone(),
         identity: identity.clone(),
         counts: CallCounts::default(),

@@ -17,6 +17,8 @@ mod permit;
 mod room;
 mod services;
 mod site;
+mod storage;
+mod stored;
 
 pub use host::announce;
 pub use meter::Rules;
@@ -32,6 +34,7 @@ use outboard_proto::host::v1::events_server::EventsServer;
 use outboard_proto::host::v1::host_server::HostServer;
 use outboard_proto::host::v1::log_server::LogServer;
 use outboard_proto::host::v1::metrics_server::MetricsServer;
+use outboard_proto::host::v1::storage_server::StorageServer;
 use outboard_proto::transport::Incoming;
 use tonic::transport::Server;
 
@@ -56,6 +59,7 @@ async fn answer(room: Arc<Room>, incoming: Incoming) {
         .add_service(EndpointsServer::new(caller.clone()))
         .add_service(EventsServer::new(caller.clone()))
         .add_service(MetricsServer::new(caller.clone()))
+        .add_service(StorageServer::new(caller.clone()))
         .add_service(LogServer::new(caller))
         .serve_with_incoming(incoming)
         .await;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use outboard_store::Store;
 
 use super::counters::AllCounters;
 use super::counts::CallCounts;
@@ -14,6 +15,8 @@ use crate::locate::Locator;
 /// Whatever the host's services need to answer. Clones are of the same.
 #[derive(Clone)]
 pub struct Services {
+    /// What plugins keep.
+    pub store: Store,
     pub events: Events,
     pub identity: Identity,
     pub counts: CallCounts,
