@@ -62,7 +62,7 @@ impl Dirs {
 
     /// Imported plugins.
     pub fn store(&self) -> PathBuf {
-        self.data.join("plugins")
+        store_in(&self.data)
     }
 
     /// What was granted by command.
@@ -108,6 +108,23 @@ impl Dirs {
             None | Some(0) => Ok(()),
             Some(excess) => Err(DirsError::TooLong { path: self.runtime.clone(), excess }),
         }
+    }
+}
+
+/// Where imported plugins are.
+pub fn store_in(data: &Path) -> PathBuf {
+    data.join("plugins")
+}
+
+/// A data directory that no supervisor uses, until this is dropped.
+#[derive(Debug)]
+pub struct DataLock {
+    _lock: File,
+}
+
+impl DataLock {
+    pub fn take(data: &Path) -> Result<Self, DirsError> {
+        Ok(Self { _lock: open_and_lock(data, "data_dir")? })
     }
 }
 

@@ -173,6 +173,11 @@ impl Badge {
         self.asked.callbacks.has(group)
     }
 
+    /// What it asks for and was not given.
+    pub fn missing(&self) -> Grants {
+        self.decision.load().missing.clone()
+    }
+
     /// Whether it may announce events of this type.
     pub fn emits(&self, kind: &str) -> bool {
         self.decision.load().granted.emit.matches(kind)

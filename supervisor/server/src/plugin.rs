@@ -23,6 +23,7 @@ mod seen;
 pub mod snapshot;
 mod status;
 mod unit;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
@@ -42,13 +43,15 @@ pub use instance::InstanceSpec;
 pub use log::{LogEntry, PluginLog};
 pub use modules::Module;
 pub use outcome::Outcome;
-pub use plan::plan;
+pub use plan::{Version, plan, versions};
 pub use secrets::{Secrets, Source};
 pub use status::Status;
 pub use unit::Unit;
+pub use waiting::{Wanted, lock_entry};
 
 use apply::Upgrade;
 use driver::{Handle, Settled};
+use waiting::Waiting;
 
 /// Every plugin of the supervisor, by key. Clones are of the same plugins.
 #[derive(Clone)]
@@ -64,6 +67,7 @@ pub struct Plugins {
 struct Entry {
     handle: Arc<Handle>,
     upgrade: Option<Upgrade>,
+    waiting: Option<Waiting>,
 }
 
 /// Why something that an operator asked for was not done.
@@ -100,8 +104,11 @@ impl Plugins {
     /// All plugins by name, and how they are contained.
     pub fn list(&self) -> (Vec<admin::Plugin>, String) {
         let external_url = &*self.external_url;
-        let plugins =
-            self.handles_now().iter().map(|it| it.status().describe(external_url)).collect();
+        let describe = |entry: &Entry| admin::Plugin {
+            waiting: entry.waiting.as_ref().map(Waiting::describe),
+            ..entry.handle.status().describe(external_url)
+        };
+        let plugins = self.entries().values().map(describe).collect();
         (plugins, self.context.containment.to_string())
     }
 

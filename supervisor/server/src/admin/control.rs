@@ -23,7 +23,7 @@ use tonic::{Request, Response, Status};
 use super::ancestry::descends;
 use super::events::EventService;
 use crate::events::Events;
-use crate::plugin::{ControlError, LogEntry, Plugins};
+use crate::plugin::{ControlError, LogEntry, Plugins, Wanted};
 
 /// Between tries to accept that fail.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -170,6 +170,33 @@ impl plugins_server::Plugins for Service {
         let plugin =
             self.plugins.restart(&request.get_ref().name).await.map_err(|error| status(&error))?;
         Ok(Response::new(admin::RestartResponse { plugin: Some(plugin) }))
+    }
+
+    async fn grants(
+        &self,
+        _: Request<admin::GrantsRequest>,
+    ) -> Result<Response<admin::GrantsResponse>, Status> {
+        Ok(Response::new(admin::GrantsResponse { plugins: self.plugins.grants() }))
+    }
+
+    async fn grant(
+        &self,
+        request: Request<admin::GrantRequest>,
+    ) -> Result<Response<admin::GrantResponse>, Status> {
+        let admin::GrantRequest { name, all, callbacks, emit } = request.into_inner();
+        let wanted = Wanted::read(all, &callbacks, &emit).map_err(Status::invalid_argument)?;
+        let plugin = self.plugins.grant(&name, wanted).await.map_err(|error| status(&error))?;
+        Ok(Response::new(admin::GrantResponse { plugin: Some(plugin) }))
+    }
+
+    async fn revoke(
+        &self,
+        request: Request<admin::RevokeRequest>,
+    ) -> Result<Response<admin::RevokeResponse>, Status> {
+        let admin::RevokeRequest { name, all, callbacks, emit } = request.into_inner();
+        let wanted = Wanted::read(all, &callbacks, &emit).map_err(Status::invalid_argument)?;
+        let plugin = self.plugins.revoke(&name, &wanted).map_err(|error| status(&error))?;
+        Ok(Response::new(admin::RevokeResponse { plugin }))
     }
 
     async fn logs(&self, request: Request<admin::LogsRequest>) -> Result<Response<Lines>, Status> {

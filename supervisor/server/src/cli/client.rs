@@ -130,6 +130,27 @@ mod tests {
             Ok(Response::new(admin::RestartResponse { plugin: Some(Self::plugin()) }))
         }
 
+        async fn grants(
+            &self,
+            _: Request<admin::GrantsRequest>,
+        ) -> Result<Response<admin::GrantsResponse>, Status> {
+            Ok(Response::new(admin::GrantsResponse::default()))
+        }
+
+        async fn grant(
+            &self,
+            _: Request<admin::GrantRequest>,
+        ) -> Result<Response<admin::GrantResponse>, Status> {
+            Ok(Response::new(admin::GrantResponse::default()))
+        }
+
+        async fn revoke(
+            &self,
+            _: Request<admin::RevokeRequest>,
+        ) -> Result<Response<admin::RevokeResponse>, Status> {
+            Ok(Response::new(admin::RevokeResponse::default()))
+        }
+
         async fn logs(
             &self,
             _: Request<admin::LogsRequest>,

@@ -1,9 +1,10 @@
 //! Which supervisor a command is for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
+use outboard_core::config::Config;
 
 use super::load::{self, Sources};
 use super::settings::Settings;
@@ -28,5 +29,24 @@ impl Whom {
         let settings = Settings(runtime_dir.into_iter().collect());
         let sources = Sources { config: self.config.clone(), settings };
         Ok(dirs::control_socket(&load::load_runtime_dir(&sources, environment)?))
+    }
+
+    /// Its whole configuration, for what is done without it; these flags go before what the file says.
+    pub(super) fn config(
+        &self,
+        environment: &Environment,
+        data_dir: Option<&Path>,
+        plugins: Option<&Path>,
+    ) -> Result<Config> {
+        let flags = [
+            ("runtime_dir", self.runtime_dir.as_deref()),
+            ("data_dir", data_dir),
+            ("plugins", plugins),
+        ];
+        let flags =
+            flags.into_iter().filter_map(|(key, path)| Some((key, path?.display().to_string())));
+        let settings = Settings(flags.collect());
+        let sources = Sources { config: self.config.clone(), settings };
+        Ok(load::load_config(&sources, environment)?)
     }
 }

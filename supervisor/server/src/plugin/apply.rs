@@ -31,7 +31,12 @@ impl Plugins {
         let mut entries = self.entries();
         let mut old = std::mem::take(&mut *entries);
         let mut settling: Vec<BoxFuture<'static, ()>> = Vec::new();
-        let units: Vec<_> = units.into_iter().map(|unit| self.named(unit)).collect();
+        let units = units.into_iter().map(|unit| self.named(unit));
+        let units = units.map(|unit| match old.get_mut(&unit.key) {
+            Some(entry) => self.hold_back(entry, unit),
+            None => unit,
+        });
+        let units: Vec<_> = units.collect();
         // Before any of them serves: what is announced from now on waits for those that are to be told.
         self.context.roster.plan(&units, &self.context);
         for unit in units {
@@ -70,10 +75,10 @@ impl Plugins {
         if is_enabled {
             settling.push(handle.wish(Event::Start).map(drop).boxed());
         }
-        Entry { handle, upgrade: None }
+        Entry { handle, upgrade: None, waiting: None }
     }
 
-    fn bring_up_to_date(
+    pub(super) fn bring_up_to_date(
         &self,
         mut entry: Entry,
         unit: Unit,
@@ -131,8 +136,9 @@ impl Plugins {
             None => {}
             Some(Then::Update(unit)) => {
                 let mut entries = self.entries();
-                if let Some(entry) = entries.remove(key) {
-                    let entry = self.bring_up_to_date(entry, *unit, &mut settling);
+                if let Some(mut entry) = entries.remove(key) {
+                    let unit = self.hold_back(&mut entry, *unit);
+                    let entry = self.bring_up_to_date(entry, unit, &mut settling);
                     entries.insert(key.to_owned(), entry);
                 }
             }

@@ -29,6 +29,7 @@ use super::snapshot::Activation;
 use super::unit::Installed;
 use crate::callback::{self, Room};
 use crate::dirs::GenerationDir;
+use crate::grants::Badge;
 use crate::{task, version};
 use promises::Promises;
 
@@ -144,6 +145,7 @@ impl Generation {
         let services = context.services.clone();
         let asked = &installed.manifest.grants;
         let badge = context.given.badge(home, &installed.imported.hash, asked);
+        warn_of_missing(name, home, &badge);
         let (plugin, log) = (name.to_owned(), log.clone());
         let room = Room::new(plugin, number, tree.clone(), site, log, routes, services, badge);
         room.set_broker(process.broker().clone());
@@ -357,6 +359,19 @@ impl Generation {
             Ok(answer) => answer.map(tonic::Response::into_inner),
             Err(_) => Err(Status::deadline_exceeded("no answer in time")),
         }
+    }
+}
+
+/// It starts all the same: whatever it may not do is refused when it tries.
+fn warn_of_missing(plugin: &str, home: &str, badge: &Badge) {
+    let missing = badge.missing();
+    if !missing.is_empty() {
+        let missing = missing.words().join(", ");
+        tracing::warn!(
+            plugin,
+            missing,
+            "runs without what it asks for; grant it by `outboard plugin grant {home} --all`, or name what you grant"
+        );
     }
 }
 

@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use outboard_core::config::{Config, PluginEntry, SecretSource};
+use outboard_core::grant::Grants;
 use outboard_core::manifest::Manifest;
 use outboard_jail::User;
 
@@ -53,6 +54,30 @@ pub fn plan(
         tracing::warn!(%error, "the next start of the supervisor reads all plugins again");
     }
     Ok(units)
+}
+
+/// What there is to start, for whoever only looks.
+#[derive(Clone, Debug)]
+pub struct Version {
+    /// The plugin as it was found.
+    pub plugin: String,
+    /// Its hash and what it asks for, or why it can't be run.
+    pub found: Result<(String, Grants), String>,
+}
+
+/// Finds and imports all plugins, and starts none. An error is about the directory.
+pub fn versions(config: &Config, store: &mut Store) -> io::Result<Vec<Version>> {
+    let candidates = candidates(config)?;
+    let versions = candidates.into_iter().map(|candidate| {
+        let found = candidate.found.and_then(|found| {
+            let imported = store.import(&found.source).map_err(|error| error.to_string())?;
+            Ok((imported.hash, found.manifest.grants))
+        });
+        Version { plugin: candidate.name, found }
+    });
+    let versions = versions.collect();
+    store.save().map_err(io::Error::other)?;
+    Ok(versions)
 }
 
 /// Those of the directory, and those that the operator names by a path, which may lead into the directory.

@@ -103,6 +103,7 @@ impl Status {
                 .map_or(0, |time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX)),
             hash: self.hash,
             instances,
+            waiting: None,
         }
     }
 }

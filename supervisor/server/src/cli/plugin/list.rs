@@ -113,6 +113,13 @@ fn write_troubles(listing: &Listing) -> io::Result<()> {
         if let Some(error) = &plugin.error {
             output::line(&format!("\n{name}: {}", plain(error)))?;
         }
+        if let Some(waiting) = &plugin.waiting {
+            let missing = plain(&waiting.missing.join(", "));
+            output::line(&format!(
+                "\n{name}: a new version waits for a grant of {missing}, and the one before serves on: run \
+                 `outboard plugin grant {name} --all`, or name what you grant"
+            ))?;
+        }
         for instance in &plugin.instances {
             for problem in &instance.problems {
                 output::line(&format!(

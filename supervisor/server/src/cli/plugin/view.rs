@@ -32,6 +32,25 @@ pub(super) struct Plugin {
     pub(super) start_us: Option<u64>,
     pub(super) hash: String,
     pub(super) instances: Vec<Instance>,
+    pub(super) waiting: Option<Waiting>,
+}
+
+/// A newer version that waits for a grant.
+#[derive(Serialize)]
+pub(super) struct Waiting {
+    pub(super) hash: String,
+    pub(super) missing: Vec<String>,
+}
+
+/// What a plugin may do beyond the default.
+#[derive(Serialize)]
+pub(super) struct PluginGrants {
+    pub(super) name: String,
+    pub(super) hash: String,
+    pub(super) asked: Vec<String>,
+    pub(super) granted: Vec<String>,
+    pub(super) missing: Vec<String>,
+    pub(super) waiting: Option<Waiting>,
 }
 
 #[derive(Serialize)]
@@ -89,9 +108,16 @@ impl From<admin::Plugin> for Plugin {
             start_us: unless_empty(plugin.start_us),
             hash: plugin.hash,
             instances: plugin.instances.into_iter().map(Instance::from).collect(),
+            waiting: plugin.waiting.map(Waiting::from),
             name: plugin.name,
             version: plugin.version,
         }
+    }
+}
+
+impl From<admin::WaitingVersion> for Waiting {
+    fn from(waiting: admin::WaitingVersion) -> Self {
+        Self { hash: waiting.hash, missing: waiting.missing }
     }
 }
 

@@ -116,6 +116,11 @@ impl Handle {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).starts_like(unit)
     }
 
+    /// What it was last told to run.
+    pub(crate) fn known(&self) -> Unit {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Stops it before it serves. One that serves already goes on.
     pub(crate) fn abandon(&self) {
         // A driver ends only with its handle.
