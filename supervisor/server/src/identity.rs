@@ -5,14 +5,20 @@
 //! words.
 
 mod clients;
+pub mod consents;
 mod failure;
 mod first;
+pub mod keys;
 mod limits;
 mod line;
 mod passwords;
 mod people;
 mod revoke;
+pub mod schemes;
+pub mod scopes;
+pub mod sessions;
 mod settings;
+mod token;
 
 use std::sync::Arc;
 
@@ -26,8 +32,14 @@ pub use people::{ListQuery, People};
 pub use revoke::Forced;
 pub use settings::{Cost, Settings};
 
+use self::consents::Consents;
+use self::keys::Keys;
 use self::limits::Limits;
 use self::passwords::Passwords;
+use self::schemes::Schemes;
+use self::scopes::Scopes;
+use self::sessions::Sessions;
+use crate::events::now_ms;
 use crate::plugin::roles::Roster;
 use crate::plugin::snapshot::Routes;
 
@@ -70,5 +82,39 @@ impl Identity {
 
     pub fn settings(&self) -> &Settings {
         &self.0.settings
+    }
+
+    /// Who is signed in in which browser.
+    pub fn sessions(&self) -> Sessions<'_> {
+        self.0.sessions()
+    }
+
+    pub fn scopes(&self) -> Scopes<'_> {
+        self.0.scopes()
+    }
+
+    /// Ways to authenticate beyond the password.
+    pub fn schemes(&self) -> Schemes<'_> {
+        Schemes(&self.0)
+    }
+
+    /// What users let clients do.
+    pub fn consents(&self) -> Consents<'_> {
+        Consents(&self.0)
+    }
+
+    /// API keys.
+    pub fn keys(&self) -> Keys<'_> {
+        Keys(&self.0)
+    }
+}
+
+impl Parts {
+    pub(in crate::identity) fn sessions(&self) -> Sessions<'_> {
+        Sessions(self)
+    }
+
+    pub(in crate::identity) fn scopes(&self) -> Scopes<'_> {
+        Scopes(self)
     }
 }

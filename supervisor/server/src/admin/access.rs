@@ -1,0 +1,59 @@
+//! What operators do about scopes, schemes, sessions and API keys: one service of `outboard.admin.v1` per file.
+
+mod keys;
+mod schemes;
+mod scopes;
+mod sessions;
+
+use std::time::{Duration, SystemTime};
+
+use outboard_proto::admin::v1::api_keys_server::ApiKeysServer;
+use outboard_proto::admin::v1::schemes_server::SchemesServer;
+use outboard_proto::admin::v1::scopes_server::ScopesServer;
+use outboard_proto::admin::v1::sessions_server::SessionsServer;
+use prost_types::Timestamp;
+use tonic::Status;
+use tonic::service::RoutesBuilder;
+
+use crate::identity::{Failure, Identity};
+
+/// Of a list: by default, and at most.
+const MOST: u32 = 1000;
+
+/// Answers operators.
+#[derive(Clone)]
+struct Access {
+    identity: Identity,
+}
+
+/// Adds the services.
+pub(super) fn add_to(routes: &mut RoutesBuilder, identity: &Identity) {
+    let access = Access { identity: identity.clone() };
+    routes
+        .add_service(ScopesServer::new(access.clone()))
+        .add_service(SchemesServer::new(access.clone()))
+        .add_service(SessionsServer::new(access.clone()))
+        .add_service(ApiKeysServer::new(access));
+}
+
+fn limit(wanted: u32) -> u32 {
+    if wanted == 0 { MOST } else { wanted.min(MOST) }
+}
+
+/// `thing`: what was not found, if it was that.
+fn status(failure: Failure, thing: &str) -> Status {
+    match failure {
+        Failure::NotFound => Status::not_found(format!("there is no {thing}")),
+        Failure::Unauthorized => Status::permission_denied("refused"),
+        Failure::Invalid(errors) => Status::invalid_argument(errors.join("\n")),
+        Failure::ReadOnly(error) | Failure::Unavailable(error) => {
+            Status::failed_precondition(error)
+        }
+        Failure::Conflict(error) => Status::already_exists(error),
+        Failure::Limited { .. } => Status::resource_exhausted(failure.to_string()),
+    }
+}
+
+fn time(ms: i64) -> Timestamp {
+    (SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(ms).unwrap_or_default())).into()
+}
