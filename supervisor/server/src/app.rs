@@ -280,9 +280,21 @@ async fn stop(
 
 impl App {
     /// What the host itself serves, wherever there is no instance.
-    async fn own(&self) -> Router {
+    async fn own(self: &Arc<Self>) -> Router {
         let prefix = format!("/{}", self.config.lock().await.gateway.prefix);
-        web::router(web::Parts {}).nest(&prefix, api::router(api::Parts {}))
+        let parts = self.api().await;
+        let beside = web::router(web::Parts {}).merge(api::beside(parts.clone()));
+        beside.nest(&prefix, api::router(parts, api::Part::All))
+    }
+
+    /// What the HTTP API works with.
+    async fn api(self: &Arc<Self>) -> api::Parts {
+        let config = self.config.lock().await;
+        api::Parts {
+            identity: self.identity.clone(),
+            live: Live::new(self.clone()),
+            settings: Arc::new(api::Settings::of(&config, &self.external_url)),
+        }
     }
 
     /// Lets services in from now on, and tells when the last of them has been answered.

@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 use super::Supervisor;
 use super::http::Reply;
 
+/// How the line begins that tells the first administrator's password.
+const FIRST: &str = "first sign-in: ";
+
 /// The name of the session cookie.
 pub const COOKIE: &str = "GLEWLWYD2_SESSION_ID";
 
@@ -19,7 +22,22 @@ pub struct Client<'a> {
     pub headers: String,
 }
 
+/// What the administrator's password becomes in tests.
+pub const PASSWORD: &str = "correct horse battery";
+
 impl<'a> Supervisor<'a> {
+    /// The administrator of the first start, signed in, and with [`PASSWORD`] from now on.
+    pub fn admin(&'a self) -> Result<Client<'a>> {
+        let line = self.table.wait(0, FIRST)?;
+        let first = line.rsplit(' ').next().context("no password")?;
+        let mut admin = self.client();
+        admin.sign_in("admin", first)?;
+        let body = json!({ "username": "admin", "old_password": first, "password": PASSWORD });
+        let reply = admin.put("/api/profile/password", &body)?;
+        ensure!(reply.status == 200, "{reply:?}");
+        Ok(admin)
+    }
+
     /// Somebody who is not signed in.
     pub fn client(&'a self) -> Client<'a> {
         Client { supervisor: self, cookie: None, headers: String::new() }

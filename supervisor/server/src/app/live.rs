@@ -202,6 +202,7 @@ impl Live {
         ended?;
         self.0.store.instances().delete(name).await?;
         self.0.store.schemes().delete(name).await?;
+        self.0.store.revocations().forget_instance(name).await?;
         self.bring_in_line().await
     }
 

@@ -152,11 +152,8 @@ impl Host {
     /// Has an instance of kind scheme that does not run.
     pub(crate) fn known(&self, name: &str, settings: SchemeSettings) {
         let mut roles = (*self.roster.roles().unwrap()).clone();
-        let role = SchemeRole {
-            plugin: "mock".into(),
-            display_name: format!("Scheme {name}"),
-            settings,
-        };
+        let role =
+            SchemeRole { plugin: "mock".into(), display_name: format!("Scheme {name}"), settings };
         roles.schemes.insert(name.to_owned(), role);
         self.roster.set(roles);
     }
@@ -367,8 +364,7 @@ impl Scheme for Service {
         request: Request<wire::TriggerRequest>,
     ) -> Result<Response<wire::TriggerResponse>, Status> {
         self.enter("trigger", request.into_inner().subject).await?;
-        let response =
-            if self.act == Act::Odd { &b"{"[..] } else { br#"{"challenge":1}"# }.into();
+        let response = if self.act == Act::Odd { &b"{"[..] } else { br#"{"challenge":1}"# }.into();
         let result = SchemeResult::Ok.into();
         Ok(Response::new(wire::TriggerResponse { result, response, errors: Vec::new() }))
     }
