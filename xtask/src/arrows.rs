@@ -23,6 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("outboard-plugin-otp", &["outboard-sdk"]),
     ("outboard-sending", &["outboard-sdk"]),
     ("outboard-plugin-slack", &["outboard-sdk", "outboard-sending"]),
+    ("outboard-plugin-webauthn", &["outboard-sdk"]),
     ("outboard-plugin-webhook", &["outboard-sdk", "outboard-sending"]),
     ("outboard-plugin-mail", &["outboard-sdk", "outboard-sending"]),
     ("e2e", &["outboard-host", "outboard-jail", "outboard-proto", "outboard-sdk"]),

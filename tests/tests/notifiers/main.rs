@@ -132,7 +132,7 @@ fn without_a_url_slack_says_which_one_is_missing_and_the_others_serve() -> Resul
 
 #[test]
 fn those_that_have_to_be_configured_may_lie_there_and_not_be_started() -> Result<()> {
-    let names = ["email-code", "gate", "mail", "otp", "slack", "webhook"];
+    let names = ["email-code", "gate", "mail", "otp", "slack", "webauthn", "webhook"];
     let stage = stage(&names)?;
     let tables = names.map(|name| format!("[[plugin]]\nname = \"{name}\"\nenabled = false\n"));
     stage.configure(&tables.concat())?;
