@@ -40,6 +40,22 @@ impl People<'_> {
         }
     }
 
+    /// Those of these scopes that the user has and that need nothing but a password.
+    ///
+    /// # Errors
+    /// If the database can't be asked.
+    pub async fn scopes_by_password(
+        self,
+        user: &User,
+        names: &[String],
+    ) -> Result<Vec<String>, Failure> {
+        let mut own: Vec<_> = names.iter().filter(|name| user.has_scope(name)).cloned().collect();
+        own.dedup();
+        let mut scopes = self.0.store.scopes().get_many(&own).await?;
+        scopes.retain(|scope| scope.groups.iter().all(|group| group.required == 0));
+        Ok(scopes.into_iter().map(|scope| scope.name).collect())
+    }
+
     async fn check(self, name: &str, password: &str) -> Result<User, Failure> {
         let is_possible = password::is_possible(password);
         let found = match self.find(name).await {
