@@ -3,3 +3,4 @@
 mod ancestry;
 pub mod control;
 mod events;
+mod people;

@@ -123,8 +123,10 @@ pub async fn serve(start: Start, ready: Box<dyn Ready>) -> anyhow::Result<bool> 
         // Whoever waits for it is told by the channel's end, too.
         let _ = cut_off.send(gateway.serve(routes, limits, closed, drain).await);
     });
-    let _control =
-        task::spawn("control socket", control.serve(app.plugins.clone(), app.events.clone()));
+    let _control = task::spawn(
+        "control socket",
+        control.serve(app.plugins.clone(), app.events.clone(), app.identity.clone()),
+    );
     let _revocations = task::spawn("revocations", app.identity.clone().revoke());
     let measured = Metrics::new(app.observer.clone(), app.quotas.clone());
     let measured = measured.with_events(app.events.clone()).with_auth(app.auth.clone());

@@ -2,14 +2,18 @@
 //!
 //! Exit codes: 0, done; 1, failed; 2, the command line itself is wrong.
 
+mod application;
 mod client;
 mod config;
 mod event;
+mod fields;
 pub mod load;
 mod output;
+mod password;
 mod plugin;
 mod serve;
 mod settings;
+mod user;
 mod whom;
 
 use std::io;
@@ -51,6 +55,10 @@ pub enum Tool {
     Plugin(plugin::Plugin),
     /// Ask a running supervisor what became of events, and deal with those that were given up
     Event(event::Event),
+    /// List, add, change and delete users
+    User(user::User),
+    /// List, add, change and delete clients: the applications that act for users
+    Client(application::Client),
 }
 
 /// Runs a command to its end. Must be called before there are threads.
@@ -62,6 +70,8 @@ pub fn run(cli: Cli, environment: Environment) -> ExitCode {
         }
         Command::Tool(Tool::Plugin(plugin)) => plugin.run(&environment).map(|()| ExitCode::SUCCESS),
         Command::Tool(Tool::Event(event)) => event.run(&environment).map(|()| ExitCode::SUCCESS),
+        Command::Tool(Tool::User(user)) => user.run(&environment).map(|()| ExitCode::SUCCESS),
+        Command::Tool(Tool::Client(client)) => client.run(&environment).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| fail(&error))
 }

@@ -17,12 +17,14 @@ use outboard_proto::admin::v1 as admin;
 use outboard_proto::admin::v1::{events_server, plugins_server};
 use tokio::net::{UnixListener, UnixStream};
 use tokio_stream::wrappers::BroadcastStream;
+use tonic::service::RoutesBuilder;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status};
 
 use super::ancestry::descends;
 use super::events::EventService;
 use crate::events::Events;
+use crate::identity::Identity;
 use crate::plugin::{ControlError, LogEntry, Plugins, Wanted};
 
 /// Between tries to accept that fail.
@@ -53,11 +55,14 @@ impl Control {
     }
 
     /// Answers operators until dropped.
-    pub async fn serve(self, plugins: Plugins, events: Events) {
-        let service = plugins_server::PluginsServer::new(Service { plugins: plugins.clone() });
+    pub async fn serve(self, plugins: Plugins, events: Events, identity: Identity) {
+        let mut routes = RoutesBuilder::default();
+        routes
+            .add_service(plugins_server::PluginsServer::new(Service { plugins: plugins.clone() }))
+            .add_service(events_server::EventsServer::new(EventService { events }));
+        super::people::add_to(&mut routes, &identity);
         let served = Server::builder()
-            .add_service(service)
-            .add_service(events_server::EventsServer::new(EventService { events }))
+            .add_routes(routes.routes())
             .serve_with_incoming(self.incoming(plugins))
             .await;
         if let Err(error) = served {

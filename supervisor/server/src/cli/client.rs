@@ -39,7 +39,7 @@ impl From<Status> for ClientError {
 }
 
 /// A plugin may have a hundred thousand endpoints, and every answer about it names them all.
-const MAX_ANSWER_BYTES: usize = 256 << 20;
+pub(super) const MAX_ANSWER_BYTES: usize = 256 << 20;
 
 /// Connects, to ask about plugins.
 pub(super) async fn connect(path: &Path) -> Result<PluginsClient<Channel>, ClientError> {
@@ -54,7 +54,7 @@ pub(super) async fn connect_events(path: &Path) -> Result<EventsClient<Channel>,
 }
 
 /// Connects once. A supervisor that is restarted meanwhile is another one, and is not asked.
-async fn channel(path: &Path) -> Result<Channel, ClientError> {
+pub(super) async fn channel(path: &Path) -> Result<Channel, ClientError> {
     let stream = UnixStream::connect(path).await.map_err(|error| unreachable(path, &error))?;
     let mut stream = Some(stream);
     let connector = tower::service_fn(move |_| {
