@@ -7,7 +7,8 @@ use anyhow::Result;
 use crate::{python, tree};
 
 /// Plugins of one program and its manifest, which serve only once somebody has configured them.
-pub(crate) const TO_CONFIGURE: &[&str] = &["email-code", "gate", "mail", "otp", "slack", "webauthn", "webhook"];
+pub(crate) const TO_CONFIGURE: &[&str] =
+    &["email-code", "gate", "mail", "otp", "slack", "webauthn", "webhook"];
 
 /// Puts those plugins into `to`, as `assemble` does.
 pub(crate) fn assemble_to_configure(to: &Path, built: &Path) -> Result<()> {

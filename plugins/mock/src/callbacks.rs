@@ -4,6 +4,8 @@
 //! A call that names a request names the one that it came with, unless `args.handle` says otherwise.
 
 mod clients;
+mod host;
+mod metrics;
 mod only;
 mod schemes;
 mod sessions;
@@ -71,6 +73,8 @@ async fn call(instance: Arc<Instance>, request: Request) -> Result<Response, Fai
 async fn dispatch(host: &Host, call: &str, args: &Args) -> Called {
     let (service, method) = call.split_once('.').unwrap_or((call, ""));
     match service {
+        "host" => host::call(host, method, args).await,
+        "metrics" => metrics::call(&host.metrics(), method, args).await,
         "sessions" => sessions::call(&host.sessions(), method, args).await,
         "users" => users::call(&host.users(), method, args).await,
         "clients" => clients::call(&host.clients(), method, args).await,

@@ -3,9 +3,11 @@
 pub(crate) mod clients;
 mod connection;
 mod error;
+mod metrics;
 mod result;
 pub(crate) mod schemes;
 pub(crate) mod sessions;
+mod site;
 mod storage;
 pub(crate) mod users;
 
@@ -29,6 +31,8 @@ use crate::event::{Event, Receipt};
 
 pub(crate) use connection::Connection;
 pub use error::{HostError, HostErrorKind};
+pub use metrics::{Metrics, Raise};
+pub use site::{HostConfig, Location, LoginUrl, SessionCookie};
 pub use storage::{Entries, Entry, Increment, Operation, Put, Storage, Taken};
 
 /// The host's services, called on behalf of one activation. Cloning it is cheap.
@@ -142,6 +146,11 @@ impl Host {
     /// What this instance keeps in the host, where its manifest asks for `storage` and the operator grants it.
     pub fn storage(&self) -> Storage {
         Storage::new(self.clone())
+    }
+
+    /// What this instance counts. It needs no grant.
+    pub fn metrics(&self) -> Metrics {
+        Metrics::new(self.clone())
     }
 
     pub(crate) async fn add_endpoints(&self, endpoints: Vec<Endpoint>) -> Result<(), HostError> {

@@ -110,8 +110,8 @@ pub use endpoints::{Endpoint, EndpointId, Endpoints, LiveEndpoints};
 pub use event::{Event, Receipt};
 pub use failure::Failure;
 pub use host::{
-    Entries, Entry, Host, HostError, HostErrorKind, HostInfo, Increment, LogRecord, Operation, Put,
-    Storage, Taken,
+    Entries, Entry, Host, HostConfig, HostError, HostErrorKind, HostInfo, Increment, Location,
+    LogRecord, LoginUrl, Metrics, Operation, Put, Raise, SessionCookie, Storage, Taken,
 };
 pub use notifier::{Delivery, Notifier, NotifyError};
 pub use outcome::{IntoOutcome, Outcome};

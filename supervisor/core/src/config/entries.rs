@@ -180,13 +180,13 @@ fn purpose(table: &Table<'_>, mistakes: &mut Mistakes) -> Purpose {
         display_name: table.read(&keys::INSTANCE_DISPLAY_NAME, mistakes).unwrap_or_default(),
         rank: table.read(&keys::INSTANCE_RANK, mistakes).unwrap_or_default().into(),
         is_readonly: table.read(&keys::INSTANCE_READONLY, mistakes).unwrap_or_default(),
-        scheme: scheme(table, default.scheme, mistakes),
+        scheme: scheme(table, &default.scheme, mistakes),
     };
     refuse_idle(table, purpose.kind, mistakes);
     purpose
 }
 
-fn scheme(table: &Table<'_>, default: SchemeSettings, mistakes: &mut Mistakes) -> SchemeSettings {
+fn scheme(table: &Table<'_>, default: &SchemeSettings, mistakes: &mut Mistakes) -> SchemeSettings {
     let expiration = table.read(&keys::INSTANCE_SCHEME_EXPIRATION, mistakes);
     let mut switch = |key, default| table.read(key, mistakes).unwrap_or(default);
     SchemeSettings {

@@ -19,7 +19,9 @@ fn entry(plugin: &str, hash: &str, callbacks: &[&str], emit: &[&str]) -> Entry {
 
 fn lock(entries: &[Entry]) -> Lock {
     let mut lock = Lock::default();
-    entries.iter().for_each(|entry| lock.grant(entry.clone()));
+    for entry in entries {
+        lock.grant(entry.clone());
+    }
     lock
 }
 

@@ -50,7 +50,8 @@ fn refuse_ungranted(plugin: &str, badge: &Badge, events: &[Event]) -> Result<(),
     ungranted.map_or(Ok(()), |kind| {
         Err(Status::permission_denied(format!(
             "events of type {kind:?} are not granted; the author asks for them in plugin.toml, grants.emit = [{kind:?}], \
-             and the operator gives them in outboard.toml, [[plugin]] name = {plugin:?}, grants.emit = [{kind:?}]"
+             and the operator gives them: `outboard plugin grant {plugin} --emit {kind}`, or in outboard.toml, [[plugin]] \
+             name = {plugin:?}, grants.emit = [{kind:?}]"
         )))
     })
 }
