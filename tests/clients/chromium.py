@@ -90,6 +90,10 @@ class Browser:
         session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         self.session = session
         self.call("Page.enable")
+        self.go(url)
+
+    def go(self, url):
+        """Goes there, in the same page."""
         went = self.call("Page.navigate", url=url)
         assert "errorText" not in went, went
         while self.read().get("method") != "Page.loadEventFired":

@@ -19,6 +19,7 @@ use tokio::sync::{Mutex, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::control::{Control, is_plugin};
+use crate::api;
 use crate::auth::Auth;
 use crate::callback::Services;
 use crate::callback::counters::AllCounters;
@@ -40,7 +41,7 @@ use crate::plugin::snapshot::Routes;
 use crate::plugin::{Context, Plugins, import, plan};
 use crate::service::{self, Rules, Service};
 use crate::task;
-use crate::{api, web};
+use crate::web::{self, Web};
 
 pub use live::{Live, LiveError, View, Wanted};
 use turns::Turns;
@@ -74,6 +75,7 @@ struct App {
     observer: Observer,
     events: Events,
     identity: Identity,
+    web: Web,
     auth: Auth,
     /// What callers of the service are held to.
     rules: Arc<ArcSwap<Rules>>,
@@ -189,6 +191,13 @@ async fn open(start: Start) -> anyhow::Result<(Arc<App>, Doors)> {
     let roster = events.roster().clone();
     let people = settings::identity(&config, &external_url);
     let identity = Identity::open(store.clone(), routes.clone(), roster.clone(), people)?;
+    let web = Web::open(web::Parts {
+        identity: identity.clone(),
+        routes: routes.clone(),
+        config: &config.identity,
+        external_url: &external_url,
+        prefix: &config.gateway.prefix,
+    })?;
     let authenticators = move || roster.roles().map(|roles| roles.authenticators.clone());
     let auth = Auth::new(settings::auth(&config), routes.clone(), Arc::new(authenticators));
     let for_plugins = environment.clone();
@@ -218,6 +227,7 @@ async fn open(start: Start) -> anyhow::Result<(Arc<App>, Doors)> {
         observer,
         events,
         identity,
+        web,
         auth,
         rules: Arc::new(ArcSwap::from_pointee(settings::rules(&config))),
         service_tls,
@@ -285,7 +295,7 @@ impl App {
     async fn own(self: &Arc<Self>) -> Router {
         let prefix = format!("/{}", self.config.lock().await.gateway.prefix);
         let parts = self.api().await;
-        let beside = web::router(web::Parts {}).merge(api::beside(parts.clone()));
+        let beside = self.web.clone().router().merge(api::beside(parts.clone()));
         beside.nest(&prefix, api::router(parts, api::Part::All))
     }
 

@@ -29,8 +29,8 @@ on_both_databases! {
         host.scope_with("s", &["otp"]).await;
         let schemes = host.identity.schemes();
         let cookie = host.by_password(None, &ann).await;
-        let code = json!({ "code": "1" });
-        let prove = async |value| schemes.authenticate(Some(&cookie), &ann, "otp", value, &host.origin).await;
+        let (code, wrong) = (json!({ "code": "1" }), json!({ "code": "wrong" }));
+        let prove = async |value: &serde_json::Value| schemes.authenticate(Some(&cookie), &ann, "otp", value, &host.origin).await;
         assert_eq!(prove(&code).await.unwrap_err(), Failure::Unauthorized, "nothing is registered");
         assert_eq!(schemes.can_use("otp", &ann, at(&host)).await, Ok(Availability::Available));
         assert_eq!(schemes.registration("otp", &ann, at(&host)).await, Err(Failure::NotFound));
@@ -44,7 +44,7 @@ on_both_databases! {
         assert_eq!(triggered, Ok(Some(json!({ "challenge": 1 }))));
 
         assert!(!satisfied(&host, &cookie, "s").await);
-        assert_eq!(prove(&json!({ "code": "wrong" })).await.unwrap_err(), Failure::Unauthorized);
+        assert_eq!(prove(&wrong).await.unwrap_err(), Failure::Unauthorized);
         assert!(!satisfied(&host, &cookie, "s").await);
         assert_eq!(prove(&code).await.unwrap().cookie, None);
         assert!(satisfied(&host, &cookie, "s").await);

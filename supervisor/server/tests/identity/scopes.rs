@@ -48,8 +48,8 @@ on_both_databases! {
         assert_eq!(scopes.get("mail").await.unwrap(), changed);
         assert_eq!(scopes.set("gone", &json!({})).await, Err(Failure::NotFound));
         host.scope(json!({ "name": "b_50%" })).await;
-        let list = |pattern: &'static str| async move {
-            let listed = host.identity.scopes().list(pattern, 0, 10).await.unwrap();
+        let list = async |pattern: &str| {
+            let listed = scopes.list(pattern, 0, 10).await.unwrap();
             listed.into_iter().map(|scope| scope.name).collect::<Vec<_>>()
         };
         assert_eq!(list("").await, ["b_50%", "mail"]);
@@ -89,8 +89,8 @@ on_both_databases! {
         assert!(!told[2].is_available);
         otp.registers(&ann);
         assert!(states(&host, &cookie, &["twofold"]).await[0].groups[0].schemes[0].is_registered);
-        let alone = host.identity.scopes().by_password_alone(&ann, &texts(&["twofold", "plain", "foreign"]));
-        assert_eq!(alone.await, Ok(texts(&["plain"])));
+        let alone = host.identity.scopes().by_password_alone(&ann, &texts(&["twofold", "plain", "foreign"])).await;
+        assert_eq!(alone, Ok(texts(&["plain"])));
     }
 
     async fn a_second_user_s_proofs_are_their_own(host: Host) {
@@ -132,7 +132,7 @@ on_both_databases! {
         assert!(satisfied(&host, &cookie, &["plain"]).await, "passwords are not");
         host.sign_in(Some(&cookie), &ann, by).await;
         assert!(satisfied(&host, &cookie, &["s"]).await, "a new proof takes its place");
-        let uses = |at: usize| async move {
+        let uses = async |at: usize| {
             let found = host.identity.sessions().find(&cookie).await.unwrap().unwrap();
             found.authentications_of(&ann.id)[at].uses
         };

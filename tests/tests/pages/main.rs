@@ -1,0 +1,6 @@
+//! The host's pages, as people use them: without scripts, and in a browser.
+
+mod forms;
+mod leads;
+mod login;
+mod person;
