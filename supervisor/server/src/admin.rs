@@ -1,5 +1,6 @@
 //! What operators reach: the control socket.
 
+mod access;
 mod ancestry;
 pub mod control;
 mod events;

@@ -3,6 +3,7 @@
 //! Which process calls is known by the listener; which of its activations, by the metadata key
 //! `outboard-activation`, which can only name one that lives in that process.
 
+mod clients;
 pub mod counters;
 pub mod counts;
 mod digest;
@@ -13,12 +14,18 @@ mod log;
 mod meter;
 mod methods;
 mod metrics;
+mod outcome;
+mod page;
 mod permit;
 mod room;
+mod schemes;
 mod services;
+mod sessions;
 mod site;
 mod storage;
 mod stored;
+mod users;
+mod visitor;
 
 pub use host::announce;
 pub use meter::Rules;
@@ -29,12 +36,16 @@ pub use site::{Cookie, People, Site};
 
 use std::sync::Arc;
 
+use outboard_proto::host::v1::clients_server::ClientsServer;
 use outboard_proto::host::v1::endpoints_server::EndpointsServer;
 use outboard_proto::host::v1::events_server::EventsServer;
 use outboard_proto::host::v1::host_server::HostServer;
 use outboard_proto::host::v1::log_server::LogServer;
 use outboard_proto::host::v1::metrics_server::MetricsServer;
+use outboard_proto::host::v1::schemes_server::SchemesServer;
+use outboard_proto::host::v1::sessions_server::SessionsServer;
 use outboard_proto::host::v1::storage_server::StorageServer;
+use outboard_proto::host::v1::users_server::UsersServer;
 use outboard_proto::transport::Incoming;
 use tonic::transport::Server;
 
@@ -60,6 +71,10 @@ async fn answer(room: Arc<Room>, incoming: Incoming) {
         .add_service(EventsServer::new(caller.clone()))
         .add_service(MetricsServer::new(caller.clone()))
         .add_service(StorageServer::new(caller.clone()))
+        .add_service(SchemesServer::new(caller.clone()))
+        .add_service(SessionsServer::new(caller.clone()))
+        .add_service(UsersServer::new(caller.clone()))
+        .add_service(ClientsServer::new(caller.clone()))
         .add_service(LogServer::new(caller))
         .serve_with_incoming(incoming)
         .await;

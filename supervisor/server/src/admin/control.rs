@@ -61,6 +61,7 @@ impl Control {
             .add_service(plugins_server::PluginsServer::new(Service { plugins: plugins.clone() }))
             .add_service(events_server::EventsServer::new(EventService { events }));
         super::people::add_to(&mut routes, &identity);
+        super::access::add_to(&mut routes, &identity);
         let served = Server::builder()
             .add_routes(routes.routes())
             .serve_with_incoming(self.incoming(plugins))

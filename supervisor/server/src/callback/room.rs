@@ -29,7 +29,7 @@ pub struct Room {
     tree: Tree,
     pub(super) site: Arc<Site>,
     pub(super) log: Arc<PluginLog>,
-    routes: Arc<Routes>,
+    pub(super) routes: Arc<Routes>,
     pub(super) services: Services,
     badge: Arc<Badge>,
     broker: OnceLock<Broker>,

@@ -1,6 +1,7 @@
 //! `outboard.host.v1.Schemes`: ways to authenticate beyond the password, of the session's user or, with another grant, of
 //! anybody.
 
+use outboard_core::grant::Group;
 use outboard_core::identity::scheme::Availability;
 use outboard_core::identity::user::User;
 use outboard_proto::host::v1 as wire;
@@ -12,7 +13,6 @@ use tonic::{Request, Response, Status};
 use super::Caller;
 use super::outcome::outcome;
 use super::visitor::Visitor;
-use outboard_core::grant::Group;
 use crate::identity::schemes::{At, Scheme};
 use crate::identity::scopes::Checked;
 use crate::identity::sessions::Session;
@@ -35,10 +35,10 @@ impl Schemes for Caller {
         &self,
         request: Request<wire::GetSchemeRequest>,
     ) -> Result<Response<wire::GetSchemeResponse>, Status> {
-        self.0.permit(&request, Group::Schemes)?;
-        let found = self.0.identity.schemes().get(&request.get_ref().name).await;
+        self.permit(&request, Group::Schemes)?;
+        let found = self.0.services.identity.schemes().get(&request.get_ref().name).await;
         let (result, _, scheme) = ended(found.map(Some))?;
-        let scheme = scheme.map(|scheme| told(scheme));
+        let scheme = scheme.map(told);
         Ok(Response::new(wire::GetSchemeResponse { result, scheme }))
     }
 
@@ -49,7 +49,7 @@ impl Schemes for Caller {
         let wire::ListSchemesRequest { handle, username } = request.get_ref();
         let about = self.about(&request, handle, username).await?;
         let listed = match &about {
-            Ok(about) => self.0.identity.schemes().of_user(&about.user, about.at()).await,
+            Ok(about) => self.0.services.identity.schemes().of_user(&about.user, about.at()).await,
             Err(failure) => Err(failure.clone()),
         };
         let (result, _, listed) = ended(listed.map(Some))?;
@@ -66,13 +66,13 @@ impl Schemes for Caller {
         let data = json(data)?;
         let registered = match self.own(about, name).await {
             Ok(about) => {
-                let schemes = self.0.identity.schemes();
+                let schemes = self.0.services.identity.schemes();
                 schemes.register(name, &about.user, about.at(), &data).await
             }
             Err(failure) => Err(failure),
         };
         let (result, errors, response) = ended(registered)?;
-        let response = response.map(bytes).unwrap_or_default();
+        let response = response.map(|response| response.to_string().into()).unwrap_or_default();
         Ok(Response::new(wire::RegisterSchemeResponse { result, response, errors }))
     }
 
@@ -84,12 +84,12 @@ impl Schemes for Caller {
         let about = self.about(&request, handle, username).await?;
         let registration = match self.own(about, name).await {
             Ok(about) => {
-                self.0.identity.schemes().registration(name, &about.user, about.at()).await
+                self.0.services.identity.schemes().registration(name, &about.user, about.at()).await
             }
             Err(failure) => Err(failure),
         };
         let (result, _, response) = ended(registration)?;
-        let response = response.map(bytes).unwrap_or_default();
+        let response = response.map(|response| response.to_string().into()).unwrap_or_default();
         Ok(Response::new(wire::GetRegistrationResponse { result, response }))
     }
 
@@ -100,7 +100,9 @@ impl Schemes for Caller {
         let wire::DeregisterSchemeRequest { handle, username, name } = request.get_ref();
         let about = self.about(&request, handle, username).await?;
         let done = match self.own(about, name).await {
-            Ok(about) => self.0.identity.schemes().deregister(name, &about.user, about.at()).await,
+            Ok(about) => {
+                self.0.services.identity.schemes().deregister(name, &about.user, about.at()).await
+            }
             Err(failure) => Err(failure),
         };
         let (result, ..) = ended(done.map(Some))?;
@@ -114,7 +116,9 @@ impl Schemes for Caller {
         let wire::CanUseSchemeRequest { handle, username, name } = request.get_ref();
         let about = self.about(&request, handle, username).await?;
         let told = match &about {
-            Ok(about) => self.0.identity.schemes().can_use(name, &about.user, about.at()).await,
+            Ok(about) => {
+                self.0.services.identity.schemes().can_use(name, &about.user, about.at()).await
+            }
             Err(failure) => Err(failure.clone()),
         };
         let (result, _, told) = ended(told.map(Some))?;
@@ -132,28 +136,27 @@ impl Caller {
         handle: &str,
         username: &str,
     ) -> Result<Result<About, Failure>, Status> {
-        let caller = self.0.permit(request, Group::Schemes)?;
+        let caller = self.permit(request, Group::Schemes)?;
         let visitor = if handle.is_empty() && !username.is_empty() {
             None
         } else {
             Some(self.visitor(handle, &caller)?)
         };
         if !username.is_empty() {
-            self.0.permit(request, Group::SchemesAnyUser)?;
+            caller.also(Group::SchemesAnyUser)?;
+            caller.concerns(username);
         }
         Ok(self.found(visitor, username).await)
     }
 
     async fn found(&self, visitor: Option<Visitor>, username: &str) -> Result<About, Failure> {
         let Visitor { cookie, origin } = visitor.unwrap_or_default();
-        let identity = &self.0.identity;
+        let identity = &self.0.services.identity;
         if username.is_empty() {
             return match identity.scopes().check(cookie.as_deref(), &[], &origin).await? {
-                Checked::User(signed_in) => Ok(About {
-                    user: signed_in.user,
-                    session: Some(signed_in.session),
-                    origin,
-                }),
+                Checked::User(signed_in) => {
+                    Ok(About { user: signed_in.user, session: Some(signed_in.session), origin })
+                }
                 Checked::NoCookie | Checked::NoSession => Err(Failure::Unauthorized),
             };
         }
@@ -169,7 +172,7 @@ impl Caller {
     /// The same, if the scheme is one of the user's.
     async fn own(&self, about: Result<About, Failure>, name: &str) -> Result<About, Failure> {
         let about = about?;
-        let schemes = self.0.identity.schemes();
+        let schemes = self.0.services.identity.schemes();
         schemes.get(name).await?;
         let is_own = schemes.is_of_user(name, &about.user).await?;
         is_own.then_some(about).ok_or(Failure::Unauthorized)
@@ -183,9 +186,7 @@ impl About {
 }
 
 /// Code, complaints, and what there is to tell.
-fn ended<T>(
-    done: Result<Option<T>, Failure>,
-) -> Result<(i32, Vec<String>, Option<T>), Status> {
+fn ended<T>(done: Result<Option<T>, Failure>) -> Result<(i32, Vec<String>, Option<T>), Status> {
     match done {
         Ok(told) => Ok((ResultCode::Ok.into(), Vec::new(), told)),
         Err(failure) => {
@@ -207,10 +208,6 @@ fn json(data: &[u8]) -> Result<Value, Status> {
     }
     serde_json::from_slice(data)
         .map_err(|error| Status::invalid_argument(format!("data is not JSON: {error}")))
-}
-
-fn bytes(value: Value) -> Vec<u8> {
-    value.to_string().into_bytes()
 }
 
 fn told(scheme: Scheme) -> wire::Scheme {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use outboard_core::grant::Group;
 use outboard_core::identity::evaluate;
 use outboard_proto::host::v1 as wire;
 use outboard_proto::host::v1::ResultCode;
@@ -12,7 +13,6 @@ use super::Caller;
 use super::outcome::status;
 use super::users::shown;
 use super::visitor::{Visitor, bounded};
-use outboard_core::grant::Group;
 use crate::identity::scopes::{Checked, SignedInUser};
 
 #[tonic::async_trait]
@@ -23,7 +23,7 @@ impl Sessions for Caller {
     ) -> Result<Response<wire::CheckSessionResponse>, Status> {
         let visitor = self.behind(&request, &request.get_ref().handle)?;
         let names = request.into_inner().scopes;
-        let checked = self.checked(&visitor, &names).await?;
+        let checked = self.session(&visitor, &names).await?;
         Ok(Response::new(match checked {
             Checked::NoCookie => refused(ResultCode::Unauthorized),
             Checked::NoSession => refused(ResultCode::NotFound),
@@ -40,7 +40,7 @@ impl Sessions for Caller {
         if names.is_empty() {
             return Err(Status::invalid_argument("no scope; name at least one"));
         }
-        let satisfied = match self.checked(&visitor, &names).await? {
+        let satisfied = match self.session(&visitor, &names).await? {
             Checked::User(signed_in) => evaluate::are_satisfied(&signed_in.states, &names),
             Checked::NoCookie | Checked::NoSession => false,
         };
@@ -54,7 +54,7 @@ impl Sessions for Caller {
         let Visitor { cookie, origin } = self.behind(&request, &request.get_ref().handle)?;
         let names = request.into_inner().scopes;
         bounded(&names)?;
-        let scopes = self.0.identity.scopes();
+        let scopes = self.0.services.identity.scopes();
         let counted = scopes.count_use(cookie.as_deref(), &names, &origin).await;
         let is_there = counted.map_err(|failure| status(&failure))?;
         let result = if is_there { ResultCode::Ok } else { ResultCode::Unauthorized };
@@ -68,7 +68,7 @@ impl Sessions for Caller {
         let visitor = self.behind(&request, &request.get_ref().handle)?;
         let names = request.into_inner().scopes;
         bounded(&names)?;
-        let scopes = self.0.identity.scopes();
+        let scopes = self.0.services.identity.scopes();
         let at = scopes.last_login(visitor.cookie.as_deref(), &names).await;
         let at = at.map_err(|failure| status(&failure))?;
         Ok(Response::new(wire::LastLoginResponse { at: at.map(time) }))
@@ -77,13 +77,13 @@ impl Sessions for Caller {
 
 impl Caller {
     fn behind<T>(&self, request: &Request<T>, handle: &str) -> Result<Visitor, Status> {
-        let caller = self.0.permit(request, Group::Sessions)?;
+        let caller = self.permit(request, Group::Sessions)?;
         self.visitor(handle, &caller)
     }
 
-    async fn checked(&self, visitor: &Visitor, names: &[String]) -> Result<Checked, Status> {
+    async fn session(&self, visitor: &Visitor, names: &[String]) -> Result<Checked, Status> {
         bounded(names)?;
-        let scopes = self.0.identity.scopes();
+        let scopes = self.0.services.identity.scopes();
         let checked = scopes.check(visitor.cookie.as_deref(), names, &visitor.origin).await;
         checked.map_err(|failure| status(&failure))
     }

@@ -171,7 +171,9 @@ impl Caller {
             Ok(user) => {
                 wire::GetUserResponse { result: ResultCode::Ok.into(), user: Some(shown(&user)) }
             }
-            Err(failure) => wire::GetUserResponse { result: outcome(failure)?.0.into(), user: None },
+            Err(failure) => {
+                wire::GetUserResponse { result: outcome(failure)?.0.into(), user: None }
+            }
         };
         Ok(Response::new(response))
     }

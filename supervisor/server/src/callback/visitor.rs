@@ -11,6 +11,7 @@ use crate::identity::Origin;
 const LONGEST_NAME: usize = 256;
 
 /// The client of one request.
+#[derive(Default)]
 pub(super) struct Visitor {
     /// The host's session cookie, if the client has one.
     pub(super) cookie: Option<String>,
@@ -20,15 +21,16 @@ pub(super) struct Visitor {
 impl Caller {
     /// The client behind a handle, as long as its request is being answered by the activation that calls.
     pub(super) fn visitor(&self, handle: &str, caller: &Permitted) -> Result<Visitor, Status> {
-        let found = self.0.routes().handles().find(handle, &caller.activation);
+        let found = self.0.routes.handles().find(handle, &caller.activation);
         let found = found.ok_or_else(|| {
             Status::permission_denied(
                 "the handle is not of a request that this activation is answering; send Request.handle, and not after \
                  the end of its response",
             )
         })?;
-        let origin = Origin { address: found.address, user_agent: found.user_agent };
-        Ok(Visitor { cookie: found.cookie, origin })
+        let origin =
+            Origin { address: found.address.clone(), user_agent: found.user_agent.clone() };
+        Ok(Visitor { cookie: found.cookie.clone(), origin })
     }
 }
 

@@ -65,8 +65,7 @@ fn shown(scheme: Scheme) -> admin::Scheme {
         module,
         name,
         display_name,
-        expiration: (settings.expiration_s > 0)
-            .then(|| expiration.try_into().unwrap_or_default()),
+        expiration: (settings.expiration_s > 0).then(|| expiration.try_into().unwrap_or_default()),
         max_use: settings.max_use,
         allow_user_register: settings.allow_user_register,
         forbid_user_profile: settings.forbid_user_profile,
