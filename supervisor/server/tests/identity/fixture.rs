@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::resume_unwind;
 use std::path::Path;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -23,7 +24,6 @@ use outboard_proto::plugin::v1::scheme_server::{Scheme, SchemeServer};
 use outboard_proto::plugin::v1::{Availability, Capability, SchemeResult};
 use outboard_store::{DatabaseUrl, Options, Store};
 use serde_json::{Map, Value, json};
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use tempfile::TempDir;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
@@ -188,21 +188,24 @@ pub(crate) async fn on_postgres<F: Future<Output = ()> + Send + 'static>(
     let server_url = std::env::var(POSTGRES_URL)
         .unwrap_or_else(|_| panic!("{POSTGRES_URL} is not set: use `cargo xtask test`"));
     let schema = format!("outboard_test_{}", Uuid::new_v4().simple());
-    let mut server = PgConnection::connect(&server_url).await.unwrap();
-    execute(&mut server, format!("CREATE SCHEMA {schema}")).await;
+    psql(&server_url, &format!("CREATE SCHEMA {schema}"));
     let separator = if server_url.contains('?') { '&' } else { '?' };
     let url = format!("{server_url}{separator}options=-csearch_path%3D{schema}");
     let host = Host::open(&url.parse().unwrap(), TempDir::new().unwrap(), settings()).await;
     let outcome = tokio::spawn(check(host)).await;
-    execute(&mut server, format!("DROP SCHEMA {schema} CASCADE")).await;
-    server.close().await.unwrap();
+    psql(&server_url, &format!("DROP SCHEMA {schema} CASCADE"));
     if let Err(failure) = outcome {
         resume_unwind(failure.into_panic());
     }
 }
 
-async fn execute(connection: &mut PgConnection, sql: String) {
-    connection.execute(AssertSqlSafe(sql)).await.unwrap();
+/// Schemas are none of Outboard's business, so that its store has no call for them.
+fn psql(url: &str, command: &str) {
+    let mut psql =
+        Command::new(std::env::var_os("OUTBOARD_TEST_PSQL").unwrap_or_else(|| "psql".into()));
+    psql.args(["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--command", command, url]);
+    let output = psql.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// What a scheme's process does.
