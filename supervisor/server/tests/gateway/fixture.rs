@@ -10,14 +10,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use axum::Router;
 use bytes::Bytes;
 use outboard::gateway::bounds::{Allowance, Allowances, Bounds};
+use outboard::gateway::gatekeeper::Gatekeeper;
 use outboard::gateway::observe::Observer;
 use outboard::gateway::quota::Quotas;
 use outboard::gateway::{Gateway, Limits, Settings};
+use outboard::grants::Badge;
 use outboard::plugin::backend::{Backend, Way};
 use outboard::plugin::reach::{Capabilities, Reach};
 use outboard::plugin::snapshot::{Activation, Routes};
+use outboard_core::grant::{Grants, Group, Groups};
 use outboard_core::route::{EndpointSpec, Endpoints};
 use outboard_proto::frame;
 use outboard_proto::handshake::Address;
@@ -84,6 +88,11 @@ pub(crate) struct Setup {
     /// What a framed plugin says in its Hello.
     pub(crate) hello: frame::Settings,
     pub(crate) hello_limit: Duration,
+    /// What the operator lets the plugin do.
+    pub(crate) granted: &'static [Group],
+    /// What the host itself serves.
+    pub(crate) own: Option<Router>,
+    pub(crate) gatekeeper: Option<Arc<dyn Gatekeeper>>,
 }
 
 #[expect(clippy::unused_async, reason = "a gateway needs the runtime that runs its test")]
@@ -122,6 +131,9 @@ impl Setup {
             body_memory: 64 << 20,
             hello: frame::Settings::default(),
             hello_limit: Duration::from_secs(5),
+            granted: &[],
+            own: None,
+            gatekeeper: None,
         }
     }
 
@@ -187,13 +199,17 @@ impl Setup {
 
         let backend = Arc::new(backend.with_hello_limit(self.hello_limit));
         let nowhere = Endpoint::from_static("http://localhost").connect_lazy();
-        let activation = Arc::new(Activation::new(
+        let activation = Activation::new(
             "activation-1".into(),
             "mock".into(),
             INSTANCE.into(),
             backend,
             Reach::new(nowhere, Capabilities::default()),
-        ));
+        );
+        let words: Vec<_> = self.granted.iter().map(|group| group.word()).collect();
+        let callbacks = Groups::read(&words).unwrap();
+        let granted = Badge::fixed(Grants { callbacks, ..Grants::default() });
+        let activation = Arc::new(activation.with_grants(granted));
         let mut endpoints = Endpoints::default();
         endpoints.add(self.endpoints).unwrap();
         let quotas = Arc::new(Quotas::new(Allowances::equal(self.allowance)));
@@ -205,6 +221,14 @@ impl Setup {
             .with_head_timeout(self.head_timeout)
             .with_stall_timeout(self.stall_timeout)
             .with_body_memory(self.body_memory);
+        let gateway = match self.own {
+            Some(own) => gateway.with_own(own),
+            None => gateway,
+        };
+        let gateway = match self.gatekeeper {
+            Some(gatekeeper) => gateway.with_gatekeeper(gatekeeper),
+            None => gateway,
+        };
         let address = gateway.address().unwrap();
         let (limits, allowance) = (Arc::new(ArcSwap::from_pointee(self.limits)), self.allowance);
         let (closing, closed) = oneshot::channel::<()>();

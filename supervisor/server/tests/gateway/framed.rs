@@ -2,6 +2,7 @@
 
 mod bodies;
 mod endings;
+mod handles;
 mod heads;
 mod rules;
 mod streams;

@@ -9,6 +9,7 @@ mod connections;
 mod fixture;
 mod framed;
 mod http2;
+mod own;
 mod plain;
 mod tls;
 
@@ -27,6 +28,10 @@ macro_rules! on_path {
                 setup(endpoints).start(echo).await
             }
 
+            #[path = "admittance.rs"]
+            mod admittance;
+            #[path = "handles.rs"]
+            mod handles;
             #[path = "limits.rs"]
             mod limits;
             #[path = "malformed.rs"]
