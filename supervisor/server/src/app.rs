@@ -39,6 +39,7 @@ use crate::metrics::{self, Metrics};
 use crate::plugin::roles::Roster;
 use crate::plugin::snapshot::Routes;
 use crate::plugin::{Context, Plugins, import, plan};
+use crate::schedules::{self, Schedules};
 use crate::service::{self, Rules, Service};
 use crate::task;
 use crate::web::{self, Web};
@@ -130,6 +131,9 @@ pub async fn serve(start: Start, ready: Box<dyn Ready>) -> anyhow::Result<bool> 
         control.serve(app.plugins.clone(), app.events.clone(), app.identity.clone()),
     );
     let _revocations = task::spawn("revocations", app.identity.clone().revoke());
+    let schedules = app.context.services.schedules.clone();
+    let _schedules = task::spawn("schedules", schedules.run());
+    let _upkeep = task::spawn("upkeep of what is kept", schedules::keep_up(app.store.clone()));
     let measured = Metrics::new(app.observer.clone(), app.quotas.clone());
     let measured = measured.with_events(app.events.clone()).with_auth(app.auth.clone());
     let services = &app.context.services;
@@ -204,6 +208,7 @@ async fn open(start: Start) -> anyhow::Result<(Arc<App>, Doors)> {
     let given = Given::open(dirs.grants())?;
     let services = Services {
         store: store.clone(),
+        schedules: Schedules::new(store.clone(), routes.clone()),
         events: events.clone(),
         identity: identity.clone(),
         counts: CallCounts::default(),

@@ -10,6 +10,7 @@ mod digest;
 mod endpoints;
 mod events;
 mod host;
+mod locks;
 mod log;
 mod meter;
 mod methods;
@@ -18,6 +19,7 @@ mod outcome;
 mod page;
 mod permit;
 mod room;
+mod schedules;
 mod schemes;
 mod services;
 mod sessions;
@@ -40,8 +42,10 @@ use outboard_proto::host::v1::clients_server::ClientsServer;
 use outboard_proto::host::v1::endpoints_server::EndpointsServer;
 use outboard_proto::host::v1::events_server::EventsServer;
 use outboard_proto::host::v1::host_server::HostServer;
+use outboard_proto::host::v1::locks_server::LocksServer;
 use outboard_proto::host::v1::log_server::LogServer;
 use outboard_proto::host::v1::metrics_server::MetricsServer;
+use outboard_proto::host::v1::schedules_server::SchedulesServer;
 use outboard_proto::host::v1::schemes_server::SchemesServer;
 use outboard_proto::host::v1::sessions_server::SessionsServer;
 use outboard_proto::host::v1::storage_server::StorageServer;
@@ -70,6 +74,8 @@ async fn answer(room: Arc<Room>, incoming: Incoming) {
         .add_service(EndpointsServer::new(caller.clone()))
         .add_service(EventsServer::new(caller.clone()))
         .add_service(MetricsServer::new(caller.clone()))
+        .add_service(LocksServer::new(caller.clone()))
+        .add_service(SchedulesServer::new(caller.clone()))
         .add_service(StorageServer::new(caller.clone()))
         .add_service(SchemesServer::new(caller.clone()))
         .add_service(SessionsServer::new(caller.clone()))

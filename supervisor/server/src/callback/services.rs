@@ -11,12 +11,14 @@ use super::meter::Rules;
 use crate::events::Events;
 use crate::identity::Identity;
 use crate::locate::Locator;
+use crate::schedules::Schedules;
 
 /// Whatever the host's services need to answer. Clones are of the same.
 #[derive(Clone)]
 pub struct Services {
     /// What plugins keep.
     pub store: Store,
+    pub schedules: Schedules,
     pub events: Events,
     pub identity: Identity,
     pub counts: CallCounts,

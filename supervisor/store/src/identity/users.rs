@@ -2,6 +2,7 @@
 
 mod change;
 mod find;
+mod load;
 
 use super::handle::handle;
 

@@ -8,26 +8,37 @@ use crate::outbox::rows::text;
 use crate::pools::on;
 
 impl Schedules<'_> {
-    /// Those that are due and that nobody calls for, the oldest first: at most so many.
-    pub async fn due(self, limit: u32) -> Result<Vec<Schedule>, StoreError> {
+    /// The instances of those that are due and that nobody calls for.
+    pub async fn due_instances(self) -> Result<Vec<String>, StoreError> {
+        const SQL: &str = "
+            SELECT DISTINCT instance FROM schedule, clock
+            WHERE not_before_ms <= now_ms AND held_until_ms <= now_ms ORDER BY instance";
+        let instances =
+            on!(&self.store.pools, pool => sqlx::query_scalar(SQL).fetch_all(pool).await);
+        self.told("look for what is due", instances)
+    }
+
+    /// Those of an instance that are due and that nobody calls for, the oldest first: at most so many.
+    pub async fn due(self, instance: &str, limit: u32) -> Result<Vec<Schedule>, StoreError> {
         const SQL: &str = "
             SELECT instance, name, every_ms, due_ms, data, failures, last_error
             FROM schedule, clock
-            WHERE not_before_ms <= now_ms AND held_until_ms <= now_ms
-            ORDER BY not_before_ms, instance, name LIMIT $1";
+            WHERE instance = $1 AND not_before_ms <= now_ms AND held_until_ms <= now_ms
+            ORDER BY not_before_ms, name LIMIT $2";
         let rows: Result<Vec<Row>, _> = on!(&self.store.pools, pool => {
-            sqlx::query_as(SQL).bind(i64::from(limit)).fetch_all(pool).await
+            sqlx::query_as(SQL).bind(text(instance)).bind(i64::from(limit)).fetch_all(pool).await
         });
         let rows = self.told("look for what is due", rows)?;
         Ok(rows.into_iter().map(Schedule::from).collect())
     }
 
-    /// How long until one is due that nobody calls for. `None`: there is none.
+    /// How long until another is due, or is claimed no longer. `None`: there is none.
     pub async fn next_in(self) -> Result<Option<Duration>, StoreError> {
         const SQL: &str = "
-            SELECT MIN(CASE WHEN not_before_ms > held_until_ms THEN not_before_ms ELSE held_until_ms END)
-                   - (SELECT now_ms FROM clock)
-            FROM schedule";
+            SELECT MIN(due_ms) - (SELECT now_ms FROM clock)
+            FROM (SELECT CASE WHEN not_before_ms > held_until_ms THEN not_before_ms ELSE held_until_ms END AS due_ms
+                  FROM schedule) AS next
+            WHERE due_ms > (SELECT now_ms FROM clock)";
         let left: Result<Option<i64>, _> =
             on!(&self.store.pools, pool => sqlx::query_scalar(SQL).fetch_one(pool).await);
         let left = self.told("look for what is due", left)?;

@@ -166,3 +166,33 @@ on_both_databases! {
         assert_eq!((added.scopes, added.properties), (new.scopes, new.properties));
     }
 }
+
+/// Many, each with two hashes.
+fn many(first: usize, count: usize) -> Vec<(User, Vec<String>)> {
+    let one = |n: usize| (user(&format!("id-{n}"), &format!("user{n}")), texts(&["one", "two"]));
+    (first..first + count).map(one).collect()
+}
+
+on_both_databases! {
+    async fn many_are_loaded_at_once_and_those_that_are_there_stay(database: Database) {
+        let store = database.open().await;
+        let there = add(&store, "id-other", "USER7").await;
+        let mut users = many(0, 1000);
+        users.push((user("id-again", "user9"), Vec::new()));
+        (users[3].0.last_login_ms, users[3].0.enabled, users[3].1) = (Some(NOW), false, Vec::new());
+        assert_eq!(store.users().load(&users).await.unwrap(), 999);
+        assert_eq!(store.users().load(&users).await.unwrap(), 0);
+        assert_eq!(store.users().count("").await.unwrap(), 1000);
+        assert_eq!(store.users().get("user7").await.unwrap(), Some(there));
+        for n in [0, 9, 999] {
+            let mut expected = users[n].0.clone();
+            (expected.passwords, expected.revision) = (2, 1);
+            assert_eq!(store.users().get(&format!("user{n}")).await.unwrap(), Some(expected));
+            assert_eq!(store.users().passwords(&format!("id-{n}")).await.unwrap(), ["one", "two"]);
+        }
+        let third = store.users().get("user3").await.unwrap().unwrap();
+        assert_eq!((third.passwords, third.enabled, third.last_login_ms), (0, false, Some(NOW)));
+        assert_eq!(store.users().load(&many(1000, 1)).await.unwrap(), 1);
+        assert_eq!(store.users().load(&[]).await.unwrap(), 0);
+    }
+}

@@ -15,7 +15,7 @@ async fn set(store: &Store, new: NewSchedule<'_>) -> Schedule {
 }
 
 async fn due(store: &Store) -> Vec<Schedule> {
-    store.schedules().due(100).await.unwrap()
+    store.schedules().due("otp", 100).await.unwrap()
 }
 
 async fn claim(store: &Store, schedule: &Schedule, holder: &str) -> bool {
@@ -26,6 +26,7 @@ on_both_databases! {
     async fn one_that_is_due_is_called_by_one_of_many(database: Database) {
         let (one, two) = (database.open().await, database.open().await);
         set(&one, HOURLY).await;
+        assert_eq!(two.schedules().due_instances().await.unwrap(), ["otp"]);
         let found = due(&two).await.remove(0);
         assert_eq!((found.instance.as_str(), found.name.as_str(), found.due_ms), ("otp", "s", 1000));
         assert_eq!((found.data.as_slice(), found.failures), (&b"\0d"[..], 0));
@@ -41,6 +42,7 @@ on_both_databases! {
         }
         assert_eq!(claimed, 1);
         assert!(due(&one).await.is_empty());
+        assert!(one.schedules().due_instances().await.unwrap().is_empty());
         assert!(one.schedules().next_in().await.unwrap().unwrap() > LONG / 2);
     }
 
