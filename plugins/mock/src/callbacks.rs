@@ -5,10 +5,13 @@
 
 mod clients;
 mod host;
+mod locks;
 mod metrics;
 mod only;
+mod schedules;
 mod schemes;
 mod sessions;
+mod storage;
 mod users;
 
 use std::sync::Arc;
@@ -75,6 +78,9 @@ async fn dispatch(host: &Host, call: &str, args: &Args) -> Called {
     match service {
         "host" => host::call(host, method, args).await,
         "metrics" => metrics::call(&host.metrics(), method, args).await,
+        "storage" => storage::call(&host.storage(), method, args).await,
+        "locks" => locks::call(&host.locks(), method, args).await,
+        "schedules" => schedules::call(&host.schedules(), method, args).await,
         "sessions" => sessions::call(&host.sessions(), method, args).await,
         "users" => users::call(&host.users(), method, args).await,
         "clients" => clients::call(&host.clients(), method, args).await,

@@ -4,7 +4,7 @@
 //! bodies in pieces (`bodies`), connections that stay (`connections`), and limits (`limited`). It is told of events
 //! (`notify`), announces some (`announce`) and knows people (`people`), where its manifest is roles.toml. Where that is
 //! callbacks.toml, it calls the host for whoever asks (`callbacks`). An instance of another kind is a scheme (`scheme`),
-//! or keeps users or clients (`keeper`). It forgets nobody, but tells who was deleted (`revoked`). What a plugin should
+//! or keeps users or clients (`keeper`). It counts how often its schedules went off (`scheduled`). It forgets nobody, but tells who was deleted (`revoked`). What a plugin should
 //! not do stands apart, in `misbehave` and `trouble`.
 
 mod announce;
@@ -18,6 +18,7 @@ mod misbehave;
 mod notify;
 mod people;
 mod revoked;
+mod scheduled;
 mod scheme;
 mod trouble;
 
@@ -209,6 +210,7 @@ fn main() -> ExitCode {
         .description("Echoes, greets, and misbehaves on demand.")
         .notifier()
         .authenticator()
+        .scheduled()
         .scheme()
         .user_backend()
         .client_backend()

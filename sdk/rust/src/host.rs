@@ -3,8 +3,10 @@
 pub(crate) mod clients;
 mod connection;
 mod error;
+mod locks;
 mod metrics;
 mod result;
+mod schedules;
 pub(crate) mod schemes;
 pub(crate) mod sessions;
 mod site;
@@ -31,7 +33,9 @@ use crate::event::{Event, Receipt};
 
 pub(crate) use connection::Connection;
 pub use error::{HostError, HostErrorKind};
+pub use locks::{Lock, Locks};
 pub use metrics::{Metrics, Raise};
+pub use schedules::{Schedule, Schedules};
 pub use site::{HostConfig, Location, LoginUrl, SessionCookie};
 pub use storage::{Entries, Entry, Increment, Operation, Put, Storage, Taken};
 
@@ -146,6 +150,17 @@ impl Host {
     /// What this instance keeps in the host, where its manifest asks for `storage` and the operator grants it.
     pub fn storage(&self) -> Storage {
         Storage::new(self.clone())
+    }
+
+    /// What one activation of this instance at a time does, where its manifest asks for `locks` and the operator grants
+    /// it.
+    pub fn locks(&self) -> Locks {
+        Locks::new(self.clone())
+    }
+
+    /// What this instance is to do later, where its manifest asks for `schedules` and the operator grants it.
+    pub fn schedules(&self) -> Schedules {
+        Schedules::new(self.clone())
     }
 
     /// What this instance counts. It needs no grant.

@@ -59,7 +59,8 @@
 //!   who people are. [`Scheme`] authenticates users beyond their password, [`UserBackend`] keeps users and
 //!   [`ClientBackend`] clients; an operator says which of them an instance is there for: [`InstanceKind`].
 //! * [`Host`], in [`Init`], is the way back: where am I, what is my URL, write a log, announce an event, keep
-//!   something: [`Storage`].
+//!   something: [`Storage`], do it alone: [`Locks`], do it later: [`Schedules`], for which a plugin implements
+//!   [`Scheduled`].
 //! * Logs are `tracing` events; [`hclog`] carries them to the host.
 //! * Nothing that an author's code does ends the process but `std::process::exit` and `abort`: a panic
 //!   fails the request or call it happened in.
@@ -89,6 +90,7 @@ mod plugin;
 mod problem;
 mod request;
 mod response;
+mod scheduled;
 mod scheme;
 mod server;
 mod service;
@@ -111,7 +113,8 @@ pub use event::{Event, Receipt};
 pub use failure::Failure;
 pub use host::{
     Entries, Entry, Host, HostConfig, HostError, HostErrorKind, HostInfo, Increment, Location,
-    LogRecord, LoginUrl, Metrics, Operation, Put, Raise, SessionCookie, Storage, Taken,
+    Lock, Locks, LogRecord, LoginUrl, Metrics, Operation, Put, Raise, Schedule, Schedules,
+    SessionCookie, Storage, Taken,
 };
 pub use notifier::{Delivery, Notifier, NotifyError};
 pub use outcome::{IntoOutcome, Outcome};
@@ -119,6 +122,7 @@ pub use plugin::{CloseReason, Init, InitReason, InstanceKind, Load, Plugin, Revo
 pub use problem::{Problem, Problems};
 pub use request::{Identity, InformError, Request};
 pub use response::Response;
+pub use scheduled::{Due, Scheduled};
 pub use scheme::{Availability, Scheme, SchemeError, Subject};
 pub use server::Server;
 pub use upgrade::Upgraded;

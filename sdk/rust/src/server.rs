@@ -13,6 +13,7 @@ use outboard_proto::plugin::v1::client_backend_server::ClientBackendServer;
 use outboard_proto::plugin::v1::http_server::HttpServer;
 use outboard_proto::plugin::v1::lifecycle_server::LifecycleServer;
 use outboard_proto::plugin::v1::notifier_server::NotifierServer;
+use outboard_proto::plugin::v1::scheduled_server::ScheduledServer;
 use outboard_proto::plugin::v1::scheme_server::SchemeServer;
 use outboard_proto::plugin::v1::user_backend_server::UserBackendServer;
 use tonic::service::Routes;
@@ -23,10 +24,12 @@ use crate::go_plugin::{self, Process};
 use crate::host::Connection;
 use crate::notifier::Notifier;
 use crate::plugin::Plugin;
+use crate::scheduled::Scheduled;
 use crate::scheme::Scheme;
 use crate::service::{
     About, AuthenticatorService, ClientBackendService, HttpService, LifecycleService,
-    MAX_MESSAGE_BYTES, NotifierService, SchemeService, Shared, UserBackendService,
+    MAX_MESSAGE_BYTES, NotifierService, ScheduledService, SchemeService, Shared,
+    UserBackendService,
 };
 use crate::user_backend::UserBackend;
 
@@ -127,6 +130,15 @@ impl<P: Authenticator> Server<P> {
     pub fn authenticator(self) -> Self {
         self.role(Capability::Authenticate, |routes, shared| {
             routes.add_service(AuthenticatorServer::new(AuthenticatorService(shared)))
+        })
+    }
+}
+
+impl<P: Scheduled> Server<P> {
+    /// Lets the host call instances for the schedules that they have set.
+    pub fn scheduled(self) -> Self {
+        self.role(Capability::Scheduled, |routes, shared| {
+            routes.add_service(ScheduledServer::new(ScheduledService(shared)))
         })
     }
 }

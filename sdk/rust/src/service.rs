@@ -7,6 +7,7 @@ mod client_backend;
 mod http;
 mod lifecycle;
 mod notifier;
+mod scheduled;
 mod scheme;
 mod serve;
 mod user_backend;
@@ -31,6 +32,7 @@ pub(crate) use client_backend::ClientBackendService;
 pub(crate) use http::HttpService;
 pub(crate) use lifecycle::LifecycleService;
 pub(crate) use notifier::NotifierService;
+pub(crate) use scheduled::ScheduledService;
 pub(crate) use scheme::SchemeService;
 pub(crate) use user_backend::UserBackendService;
 

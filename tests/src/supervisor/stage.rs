@@ -61,6 +61,12 @@ impl Stage {
         Ok(stage)
     }
 
+    /// Another one on the same database, without plugins. It must not outlive this one.
+    pub fn beside(&self) -> Result<Self> {
+        let environment = self.environment.clone();
+        Ok(Self { environment, ..Self::new()? })
+    }
+
     pub fn root(&self) -> &Path {
         self.root.path()
     }
