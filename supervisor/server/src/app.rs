@@ -33,7 +33,7 @@ use crate::gateway::observe::Observer;
 use crate::gateway::quota::Quotas;
 use crate::gateway::{Gateway, Limits, Tls};
 use crate::grants::Given;
-use crate::identity::{First, Identity};
+use crate::identity::{First, Identity, Porter};
 use crate::locate::Locator;
 use crate::metrics::{self, Metrics};
 use crate::plugin::roles::Roster;
@@ -119,7 +119,8 @@ pub async fn serve(start: Start, ready: Box<dyn Ready>) -> anyhow::Result<bool> 
     let closing = CancellationToken::new();
     let drain = app.context.settings().policy.drain_timeout;
     let (cut_off, mut served) = oneshot::channel();
-    let gateway = gateway.with_own(app.own().await);
+    let porter = Porter::new(app.identity.clone(), &app.context.site());
+    let gateway = gateway.with_own(app.own().await).with_gatekeeper(Arc::new(porter));
     let (limits, closed) = (app.limits.clone(), closing.clone().cancelled_owned());
     let routes = app.context.routes.clone();
     let _gateway = task::spawn("gateway", async move {
