@@ -11,6 +11,7 @@ pub mod lab;
 pub mod places;
 pub mod plugin;
 pub mod raw;
+pub mod receiver;
 pub mod supervisor;
 pub mod trials;
 pub mod websocket;

@@ -1,15 +1,12 @@
 //! The bundled notifiers in a real supervisor: an event that a plugin announces reaches a chat, a URL and a mailbox.
 
-mod receiver;
-
 use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use e2e::receiver::Receiver;
 use e2e::supervisor::{LIMIT, Supervisor, stage::Stage};
 use serde_json::Value;
-
-use receiver::Receiver;
 
 /// The part of a URL that must never be seen.
 const SECRET: &str = "services/T0TOPSECRET/B0HUSHHUSH";

@@ -1,4 +1,4 @@
-//! What notifiers send to: a server that answers in turn as it is told, and passes on what came.
+//! What plugins send to: a server that answers in turn as it is told, and passes on what came.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -7,31 +7,32 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use e2e::supervisor::LIMIT;
+
+use crate::supervisor::LIMIT;
 
 /// Serves until the test program ends.
-pub(crate) struct Receiver {
+pub struct Receiver {
     address: SocketAddr,
     came: Queue<Sent>,
 }
 
 /// A request, or a mail.
 #[derive(Debug)]
-pub(crate) struct Sent {
-    pub(crate) first: String,
+pub struct Sent {
+    pub first: String,
     headers: Vec<(String, String)>,
-    pub(crate) body: String,
+    pub body: String,
 }
 
 impl Sent {
-    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+    pub fn field(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(it, _)| it == name).map(|(_, value)| value.as_str())
     }
 }
 
 impl Receiver {
     /// With these status lines, each with the header fields of its own.
-    pub(crate) fn http(
+    pub fn http(
         answers: impl IntoIterator<Item = &'static str, IntoIter: Send + 'static>,
     ) -> Result<Self> {
         let mut answers = answers.into_iter();
@@ -44,7 +45,7 @@ impl Receiver {
     }
 
     /// A mail server that takes everything.
-    pub(crate) fn smtp() -> Result<Self> {
+    pub fn smtp() -> Result<Self> {
         Self::start(|stream, came| Ok(came.send(mail(stream)?)?))
     }
 
@@ -65,16 +66,16 @@ impl Receiver {
         Ok(Self { address, came })
     }
 
-    pub(crate) fn url(&self, path: &str) -> String {
+    pub fn url(&self, path: &str) -> String {
         format!("http://{}/{path}", self.address)
     }
 
-    pub(crate) fn port(&self) -> u16 {
+    pub fn port(&self) -> u16 {
         self.address.port()
     }
 
     /// Waits for what comes next.
-    pub(crate) fn next(&self) -> Result<Sent> {
+    pub fn next(&self) -> Result<Sent> {
         self.came.recv_timeout(LIMIT).context("nothing came")
     }
 }

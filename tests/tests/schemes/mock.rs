@@ -1,0 +1,98 @@
+//! A scheme that hangs, fails, crashes and lies costs its own users only, and lets nobody in.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use e2e::on_both_databases;
+use e2e::supervisor::stage::Stage;
+use serde_json::json;
+
+use super::{User, expect, people};
+
+/// The mock as a scheme of that name, and as one called `calm`, in a process of its own.
+fn prepare(stage: &Stage, parameters: &str) -> Result<()> {
+    stage.install("mock")?;
+    stage.configure(&format!(
+        "[login]\nscheme_timeout = \"1s\"\n\
+         [[instance]]\nplugin = \"mock\"\nname = \"mock\"\nkind = \"scheme\"\n\
+         [instance.parameters]\n{parameters}\n\
+         [[instance]]\nplugin = \"mock\"\nname = \"calm\"\nkind = \"scheme\"\n"
+    ))
+}
+
+on_both_databases! {
+    fn one_that_hangs_or_fails_lets_nobody_in_and_is_given_up_soon(stage) {
+        let trouble = "[instance.parameters.scheme]\nregister_all = true\n\
+                       trouble = { calls = [\"validate\", \"trigger\", \"register\"], about = [\"ann\"], hang = true }";
+        prepare(&stage, trouble)?;
+        let supervisor = stage.serve()?;
+        people(&supervisor, "mock", &["ann", "bob"])?;
+        let mut ann = User::new(&supervisor, "ann", "mock")?;
+        let begun = Instant::now();
+        let replies = [
+            ann.prove(&json!({ "code": "42" }))?,
+            ann.trigger()?,
+            ann.register(&json!({ "register": true }))?,
+        ];
+        ensure!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+        for reply in replies {
+            ensure!(reply.status >= 500, "{reply:?}");
+        }
+        ensure!(!ann.state()?.1, "nobody is let in by silence");
+        expect(User::stranger(&supervisor, "bob", "mock").prove(&json!({ "code": "42" })), 200)?;
+        Ok(())
+    }
+
+    fn one_that_can_not_say_who_may_use_it_is_of_no_use(stage) {
+        let trouble = "[instance.parameters.scheme]\nregistered = [\"ann\"]\n\
+                       trouble = { calls = [\"can_use\"], error = true }";
+        prepare(&stage, trouble)?;
+        let supervisor = stage.serve()?;
+        people(&supervisor, "mock", &["ann"])?;
+        let mut ann = User::new(&supervisor, "ann", "mock")?;
+        let reply = expect(ann.client.get("/api/auth/scheme/?scope=safe"), 200)?.json()?;
+        ensure!(reply["safe"]["available"] == false, "{reply}");
+        Ok(())
+    }
+
+    fn one_that_panics_or_answers_too_much_has_failed(stage) {
+        let trouble = "[instance.parameters.scheme]\nregister_all = true\nresponse_bytes = 70000\n\
+                       trouble = { calls = [\"validate\"], panic = true }";
+        prepare(&stage, trouble)?;
+        let supervisor = stage.serve()?;
+        people(&supervisor, "mock", &["ann"])?;
+        let mut ann = User::new(&supervisor, "ann", "mock")?;
+        for reply in [ann.trigger()?, ann.prove(&json!({ "code": "42" }))?] {
+            ensure!(reply.status >= 500 && reply.body.len() < 1000, "{}", reply.status);
+        }
+        ensure!(!ann.state()?.1);
+        Ok(())
+    }
+
+    fn one_that_crashes_comes_back_and_has_let_nobody_in(stage) {
+        let trouble = "[instance.parameters.scheme]\nregister_all = true\n\
+                       trouble = { calls = [\"validate\"], about = [\"ann\"], crash = true }";
+        prepare(&stage, trouble)?;
+        let supervisor = stage.serve()?;
+        people(&supervisor, "mock", &["ann", "bob"])?;
+        let mut ann = User::new(&supervisor, "ann", "mock")?;
+        let before = supervisor.plugin("mock")?.generation();
+        let reply = ann.prove(&json!({ "code": "42" }))?;
+        ensure!(reply.status >= 500, "{reply:?}");
+        supervisor.serves_after("mock", before)?;
+        ensure!(!ann.state()?.1);
+        expect(User::new(&supervisor, "bob", "mock")?.prove(&json!({ "code": "42" })), 200)?;
+        Ok(())
+    }
+
+    fn one_without_a_plugin_behind_it_takes_its_scope_with_it_and_nothing_else(stage) {
+        prepare(&stage, "[instance.parameters.misbehave]\nproblems = [\"no\"]")?;
+        let supervisor = stage.serve()?;
+        people(&supervisor, "mock", &["ann"])?;
+        let mut ann = User::new(&supervisor, "ann", "mock")?;
+        let reply = ann.prove(&json!({ "code": "42" }))?;
+        ensure!(reply.status >= 400, "{reply:?}");
+        expect(ann.client.get("/api/profile"), 200)?;
+        Ok(())
+    }
+}
