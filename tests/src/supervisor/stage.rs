@@ -63,8 +63,9 @@ impl Stage {
 
     /// Another one on the same database, without plugins. It must not outlive this one.
     pub fn beside(&self) -> Result<Self> {
-        let environment = self.environment.clone();
-        Ok(Self { environment, ..Self::new()? })
+        let mut stage = Self::new()?;
+        stage.environment.clone_from(&self.environment);
+        Ok(stage)
     }
 
     pub fn root(&self) -> &Path {
