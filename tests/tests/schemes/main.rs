@@ -2,6 +2,7 @@
 //! are by them, and deregister, on both databases.
 
 mod authenticator;
+mod browser;
 mod email_code;
 mod mock;
 mod otp;
