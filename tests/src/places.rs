@@ -43,6 +43,13 @@ pub fn python() -> Result<PathBuf> {
     file(place("OUTBOARD_TEST_PYTHON", &target().join("python/clients/bin/python")))
 }
 
+/// Where pictures of a test are left for people to look at.
+pub fn pictures(name: &str) -> Result<PathBuf> {
+    let directory = target().join(name);
+    std::fs::create_dir_all(&directory).with_context(|| directory.display().to_string())?;
+    Ok(directory)
+}
+
 fn place(variable: &str, default: &Path) -> PathBuf {
     env::var_os(variable).map_or_else(|| default.to_path_buf(), PathBuf::from)
 }

@@ -33,7 +33,8 @@ pub(super) async fn show(
     let is_registered = availability == Availability::Registered;
     let answer = match registration(site, visit, me, &scheme).await {
         Ok(answer) => answer,
-        Err(Failure::NotFound) => None,
+        // Some schemes say that there is nothing, some that there is nothing to be seen.
+        Err(Failure::NotFound | Failure::Unauthorized) => None,
         Err(failure) => return Err(failure),
     };
     let page = SchemePage::of(answer.as_ref()).unwrap_or_else(|| first(&scheme, is_registered));
