@@ -110,7 +110,7 @@ class Person:
     def wait(self, condition, what):
         end = time.monotonic() + 15
         while time.monotonic() < end:
-            if self.browser.value(f"document.readyState === 'complete' && ({condition})"):
+            if self.browser.value(f"Boolean(document.readyState === 'complete' && ({condition}))"):
                 return
             time.sleep(0.02)
         raise AssertionError(f"not {what}: {self.browser.value('location.href + document.body.innerText')}")

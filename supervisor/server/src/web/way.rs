@@ -3,6 +3,7 @@
 use outboard_core::identity::client::Client;
 use outboard_core::identity::return_url::{Places, ReturnUrl};
 use serde_json::Value;
+use url::Url;
 
 use super::ask::Ask;
 use super::{PROFILE, Site};
@@ -73,12 +74,32 @@ impl Way {
         }
     }
 
+    /// Where the client is, for people.
+    pub(super) fn place(&self) -> Option<String> {
+        let registered = registered(self.client.as_ref()?, FOR_LOG_IN);
+        place(&registered, self.to.as_ref())
+    }
+
     /// The client's, for people.
     pub(super) fn name(&self) -> Option<String> {
         let client = self.client.as_ref()?;
         let name = client.name.as_deref().map(str::trim).filter(|name| !name.is_empty());
         Some(name.unwrap_or(client.id.as_str()).to_owned())
     }
+}
+
+/// One of the URLs that a client has registered: the one that a plugin is to send the browser to in the end, as far as
+/// the query says so, or else the first.
+fn place(registered: &[String], to: Option<&ReturnUrl>) -> Option<String> {
+    let asked = match to {
+        Some(ReturnUrl::Instance(url)) => {
+            url.query_pairs().find(|(key, _)| key == "redirect_uri").map(|(_, value)| value)
+        }
+        _ => None,
+    };
+    let asked = asked.and_then(|asked| registered.iter().find(|it| **it == asked));
+    let url = Url::parse(asked.or(registered.first())?).ok()?;
+    Some(url.host_str().unwrap_or(url.scheme()).to_owned())
 }
 
 /// One that is unknown or disabled has nothing to say here; its plugin is who tells it so.
@@ -97,4 +118,26 @@ fn registered(client: &Client, properties: &[&str]) -> Vec<String> {
         other => vec![other],
     });
     texts.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_are_told_which_of_the_clients_places_is_meant() {
+        let registered = ["https://a.example/cb", "https://b.example/cb", "org.example.c:/cb"];
+        let registered = registered.map(str::to_owned);
+        let check = |asked: &str, expected: &str| {
+            let mut url = Url::parse("https://here.example/api/oidc/auth").unwrap();
+            url.query_pairs_mut().append_pair("redirect_uri", asked);
+            let to = ReturnUrl::Instance(url);
+            assert_eq!(place(&registered, Some(&to)).as_deref(), Some(expected), "{asked}");
+        };
+        check("https://b.example/cb", "b.example");
+        check("org.example.c:/cb", "org.example.c");
+        check("https://evil.example/cb", "a.example");
+        assert_eq!(place(&registered, None).as_deref(), Some("a.example"));
+        assert_eq!(place(&[], None), None);
+    }
 }

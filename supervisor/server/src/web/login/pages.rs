@@ -201,11 +201,7 @@ fn consent(
         description: &scope.description,
         is_checked: is_first || granted.contains(&scope.name),
     });
-    let place = progress.way.client.as_ref().and_then(|client| {
-        let uris = client.properties.get("redirect_uri")?;
-        let first = uris.as_str().or_else(|| uris.as_array()?.first()?.as_str())?;
-        url::Url::parse(first).ok()?.host_str().map(str::to_owned)
-    });
+    let place = progress.way.place();
     Page::new(
         "consent.html",
         context! {
