@@ -4,4 +4,5 @@ mod access;
 mod ancestry;
 pub mod control;
 mod events;
+mod imports;
 mod people;

@@ -29,6 +29,7 @@ use outboard_core::config::{Config, DeleteProfile};
 use outboard_core::route::origin;
 
 use self::cookie::SessionCookie;
+pub(crate) use self::modules::wanted::{Sent, read as read_instance};
 use crate::app::Live;
 use crate::identity::Identity;
 

@@ -89,6 +89,8 @@ struct App {
 /// The sockets, bound before any plugin starts and served after.
 struct Doors {
     gateway: Gateway,
+    /// For administrators, if they have a place of their own.
+    admin: Option<Gateway>,
     control: Control,
     metrics: Option<metrics::Server>,
     service: Option<Service>,
@@ -115,12 +117,16 @@ pub async fn serve(start: Start, ready: Box<dyn Ready>) -> anyhow::Result<bool> 
     if let Some(first) = app.identity.begin().await.context("the first administrator")? {
         ready.begun(&first);
     }
-    let Doors { gateway, control, metrics, service, working } = doors;
+    let Doors { gateway, admin, control, metrics, service, working } = doors;
     let closing = CancellationToken::new();
     let drain = app.context.settings().policy.drain_timeout;
     let (cut_off, mut served) = oneshot::channel();
     let porter = Porter::new(app.identity.clone(), &app.context.site());
-    let gateway = gateway.with_own(app.own().await).with_gatekeeper(Arc::new(porter));
+    let part = if admin.is_some() { api::Part::Public } else { api::Part::All };
+    let gateway = gateway.with_own(app.own(part).await).with_gatekeeper(Arc::new(porter));
+    if let Some(admin) = admin {
+        app.answer_administrators(admin, &closing, drain).await;
+    }
     let (limits, closed) = (app.limits.clone(), closing.clone().cancelled_owned());
     let routes = app.context.routes.clone();
     let _gateway = task::spawn("gateway", async move {
@@ -129,7 +135,12 @@ pub async fn serve(start: Start, ready: Box<dyn Ready>) -> anyhow::Result<bool> 
     });
     let _control = task::spawn(
         "control socket",
-        control.serve(app.plugins.clone(), app.events.clone(), app.identity.clone()),
+        control.serve(
+            app.plugins.clone(),
+            app.events.clone(),
+            app.identity.clone(),
+            Live::new(app.clone()),
+        ),
     );
     let _revocations = task::spawn("revocations", app.identity.clone().revoke());
     let schedules = app.context.services.schedules.clone();
@@ -173,6 +184,8 @@ async fn open(start: Start) -> anyhow::Result<(Arc<App>, Doors)> {
     let tls = settings::tls(&config)?;
     let gateway = Gateway::bind(settings::gateway(&config, tls.clone()))?;
     let address = gateway.address().context("the gateway's address")?;
+    let admin = settings::admin(&config, tls.clone()).map(Gateway::bind).transpose();
+    let admin = admin.context("admin.listen")?;
     let control = Control::bind(&dirs.control_socket())?;
     let metrics = config.metrics.listen.map(metrics::Server::bind).transpose()?;
     let service_tls = settings::service_tls(&config)?;
@@ -220,6 +233,9 @@ async fn open(start: Start) -> anyhow::Result<(Arc<App>, Doors)> {
     let context =
         Context::new(launcher, containment, dirs, for_plugins, routes, services, given, current);
     tracing::info!(%address, %containment, "supervisor listens");
+    if let Some(admin) = &admin {
+        tracing::info!(address = %admin.address()?, "administrators are answered");
+    }
     if let Some(metrics) = &metrics {
         tracing::info!(address = %metrics.address()?, "metrics are served");
     }
@@ -248,7 +264,7 @@ async fn open(start: Start) -> anyhow::Result<(Arc<App>, Doors)> {
         turns,
         changing: Mutex::default(),
     });
-    Ok((app, Doors { gateway, control, metrics, service, working }))
+    Ok((app, Doors { gateway, admin, control, metrics, service, working }))
 }
 
 /// Says so only if there can be no plugins at all.
@@ -298,11 +314,27 @@ async fn stop(
 
 impl App {
     /// What the host itself serves, wherever there is no instance.
-    async fn own(self: &Arc<Self>) -> Router {
+    async fn own(self: &Arc<Self>, part: api::Part) -> Router {
         let prefix = format!("/{}", self.config.lock().await.gateway.prefix);
         let parts = self.api().await;
         let beside = self.web.clone().router().merge(api::beside(parts.clone()));
-        beside.nest(&prefix, api::router(parts, api::Part::All))
+        beside.nest(&prefix, api::router(parts, part))
+    }
+
+    /// Answers administrators in a place of their own, where no plugin is reached.
+    async fn answer_administrators(
+        self: &Arc<Self>,
+        admin: Gateway,
+        closing: &CancellationToken,
+        drain: Duration,
+    ) {
+        let admin = admin.with_own(self.own(api::Part::All).await);
+        let routes = Arc::new(Routes::new(self.quotas.clone(), Observer::new(1, None)));
+        let (limits, closed) = (self.limits.clone(), closing.clone().cancelled_owned());
+        let serving = async move {
+            admin.serve(routes, limits, closed, drain).await;
+        };
+        task::spawn("administrators' gateway", serving).detach();
     }
 
     /// What the HTTP API works with.

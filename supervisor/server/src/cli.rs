@@ -7,6 +7,7 @@ mod client;
 mod config;
 mod event;
 mod fields;
+mod import;
 pub mod load;
 mod output;
 mod password;
@@ -59,6 +60,8 @@ pub enum Tool {
     User(user::User),
     /// List, add, change and delete clients: the applications that act for users
     Client(application::Client),
+    /// Load users, clients, scopes, schemes and instances from a file
+    Import(import::Import),
 }
 
 /// Runs a command to its end. Must be called before there are threads.
@@ -72,6 +75,7 @@ pub fn run(cli: Cli, environment: Environment) -> ExitCode {
         Command::Tool(Tool::Event(event)) => event.run(&environment).map(|()| ExitCode::SUCCESS),
         Command::Tool(Tool::User(user)) => user.run(&environment).map(|()| ExitCode::SUCCESS),
         Command::Tool(Tool::Client(client)) => client.run(&environment).map(|()| ExitCode::SUCCESS),
+        Command::Tool(Tool::Import(import)) => import.run(&environment).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| fail(&error))
 }

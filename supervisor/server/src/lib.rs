@@ -12,6 +12,7 @@ pub mod events;
 pub mod gateway;
 pub mod grants;
 pub mod identity;
+pub mod import;
 pub mod locate;
 pub mod metrics;
 pub mod pem;

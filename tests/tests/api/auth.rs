@@ -1,6 +1,6 @@
 //! `/auth`: signing in and out, several users of one cookie, and what a session still has to prove.
 
-use anyhow::{Result, ensure};
+use anyhow::ensure;
 use e2e::on_both_databases;
 use e2e::supervisor::api::COOKIE;
 use serde_json::json;

@@ -1,6 +1,6 @@
 //! What browsers are told, and what they may do for pages of others.
 
-use anyhow::{Result, ensure};
+use anyhow::ensure;
 use e2e::on_both_databases;
 use serde_json::json;
 
@@ -92,8 +92,10 @@ on_both_databases! {
     }
 
     fn the_operator_says_how_the_cookie_is(stage) {
+        let mut stage = stage;
+        stage.set("OUTBOARD_EXTERNAL_URL", "https://id.example");
         stage.configure(
-            "external_url = \"https://id.example\"\n[session]\ncookie = \"MINE\"\nsame_site = \"strict\"\n\
+            "[session]\ncookie = \"MINE\"\nsame_site = \"strict\"\n\
              domain = \"id.example\"\nexpires = \"1h\"\n",
         )?;
         let supervisor = stage.serve()?;

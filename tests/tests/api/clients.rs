@@ -1,6 +1,6 @@
 //! `/client`: clients, for administrators.
 
-use anyhow::{Result, ensure};
+use anyhow::ensure;
 use e2e::on_both_databases;
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! `/delegate/:username`: an administrator for a user.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, ensure};
 use e2e::on_both_databases;
 use serde_json::json;
 

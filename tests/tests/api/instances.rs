@@ -1,6 +1,6 @@
 //! `/mod`: plugins and their instances, changed while everything runs.
 
-use anyhow::{Result, ensure};
+use anyhow::ensure;
 use e2e::on_both_databases;
 use serde_json::json;
 
@@ -201,9 +201,9 @@ on_both_databases! {
         stage.install("mock")?;
         let supervisor = stage.serve()?;
         let mut admin = supervisor.admin()?;
-        super::add_user(&mut admin, "ada", &["g_profile"])?;
+        crate::add_user(&mut admin, "ada", &["g_profile"])?;
         let mut ada = supervisor.client();
-        ada.sign_in("ada", super::PASSWORD)?;
+        ada.sign_in("ada", crate::PASSWORD)?;
         for mut who in [ada, supervisor.client()] {
             for (method, path) in [
                 ("GET", "/api/mod/type"),

@@ -1,6 +1,6 @@
 //! `/key`: API keys, and what they open.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, ensure};
 use e2e::on_both_databases;
 use serde_json::{Value, json};
 

@@ -4,6 +4,7 @@ mod auth;
 mod browsers;
 mod clients;
 mod delegate;
+mod import;
 mod instances;
 mod keys;
 mod profile;

@@ -1,6 +1,6 @@
 //! `/profile`: what users see and do about themselves.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, ensure};
 use e2e::on_both_databases;
 use serde_json::json;
 

@@ -1,6 +1,6 @@
 //! `/scope`: scopes, for administrators.
 
-use anyhow::{Result, ensure};
+use anyhow::ensure;
 use e2e::on_both_databases;
 use serde_json::{Value, json};
 

@@ -85,7 +85,7 @@ on_both_databases! {
         refuse(json!({ "username": "x", "enabled": "yes" }), "enabled")?;
         refuse(json!({ "username": "x", "scope": "g_admin" }), "scope")?;
         refuse(json!({ "username": "x", "scope": [""] }), "scope")?;
-        refuse(json!({ "username": "x", "password": 1 }), "password")?;
+        refuse(json!({ "username": "x", "password": {} }), "password")?;
         refuse(json!({ "username": "x", "password": "short" }), "password")?;
         refuse(json!({ "username": "x", "phone": { "a": 1 } }), "phone")?;
         for name in ["ada", "ADA", "ａｄａ"] {

@@ -23,8 +23,10 @@ use tonic::{Request, Response, Status};
 
 use super::ancestry::descends;
 use super::events::EventService;
+use crate::app::Live;
 use crate::events::Events;
 use crate::identity::Identity;
+use crate::import::Import;
 use crate::plugin::{ControlError, LogEntry, Plugins, Wanted};
 
 /// Between tries to accept that fail.
@@ -55,13 +57,14 @@ impl Control {
     }
 
     /// Answers operators until dropped.
-    pub async fn serve(self, plugins: Plugins, events: Events, identity: Identity) {
+    pub async fn serve(self, plugins: Plugins, events: Events, identity: Identity, live: Live) {
         let mut routes = RoutesBuilder::default();
         routes
             .add_service(plugins_server::PluginsServer::new(Service { plugins: plugins.clone() }))
             .add_service(events_server::EventsServer::new(EventService { events }));
         super::people::add_to(&mut routes, &identity);
         super::access::add_to(&mut routes, &identity);
+        super::imports::add_to(&mut routes, Import { identity, live });
         let served = Server::builder()
             .add_routes(routes.routes())
             .serve_with_incoming(self.incoming(plugins))

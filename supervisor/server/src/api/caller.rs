@@ -31,7 +31,6 @@ pub(super) struct AdminSession {
 
 /// A session that has a current user.
 pub(super) struct Visitor {
-    pub(super) asking: Asking,
     pub(super) user: SignedInUser,
 }
 
@@ -113,7 +112,7 @@ impl FromRequestParts<Parts> for Visitor {
     async fn from_request_parts(head: &mut Head, parts: &Parts) -> Result<Self, Refused> {
         let asking = Asking::of(head, parts);
         let user = asking.user(parts, &[]).await?;
-        Ok(Self { asking, user })
+        Ok(Self { user })
     }
 }
 

@@ -1,6 +1,6 @@
 //! `/mod`: plugins, and the instances that are made of them, by what they are there for.
 
-mod wanted;
+pub(crate) mod wanted;
 
 use axum::Router;
 use axum::extract::{Path, State};

@@ -158,10 +158,10 @@ async fn allowed<'a>(
     Ok(named)
 }
 
-/// As Glewlwyd says it.
+/// As Glewlwyd says it. Who asks is known, so that a scheme which refuses has nothing to show.
 fn nothing_registered(failure: Failure) -> Refused {
     match failure {
-        Failure::NotFound => Refused::invalid("nothing is registered"),
+        Failure::NotFound | Failure::Unauthorized => Refused::invalid("nothing is registered"),
         other => other.into(),
     }
 }

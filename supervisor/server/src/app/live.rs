@@ -207,14 +207,29 @@ impl Live {
     }
 
     /// Reads all again: the configuration, the directory of plugins, and the instances with the parameters that they
-    /// are to have.
+    /// are to have. What is refused serves on as it was.
     pub async fn reload(&self) -> Result<(), LiveError> {
         let _turn = self.0.changing.lock().await;
         let instances = self.0.store.instances();
+        let mut tried = Vec::new();
         for row in instances.list().await?.into_iter().filter(|row| row.applied.is_some()) {
-            instances.apply(&row.name).await?;
+            if row.enabled {
+                let (before, turn) = self.0.turns.begin(&row.name);
+                tried.push((row, before, turn));
+            } else {
+                instances.apply(&row.name).await?;
+            }
         }
-        self.0.try_reload().await.map_err(|error| LiveError::Failed(format!("{error:#}")))
+        let reloaded = self.0.try_reload().await;
+        let mut problems: Vec<_> =
+            reloaded.err().map(|error| format!("{error:#}")).into_iter().collect();
+        for (row, before, turn) in tried {
+            let outcome = self.outcome(&row, turn).await;
+            if let Err(error) = self.conclude(&row, before, outcome).await {
+                problems.push(format!("instance {:?}: {error}", row.name));
+            }
+        }
+        if problems.is_empty() { Ok(()) } else { Err(LiveError::Failed(problems.join("; "))) }
     }
 
     async fn begin_or_disable(&self, row: &Instance) -> Result<(), LiveError> {
@@ -227,27 +242,36 @@ impl Live {
 
     async fn begin(&self, row: &Instance) -> Result<(), LiveError> {
         let (before, turn) = self.0.turns.begin(&row.name);
-        let tried = self.try_turn(row, turn).await;
-        match &tried {
-            Ok(()) => {
-                self.0.store.instances().apply(&row.name).await?;
-                self.0.turns.keep(&row.name);
-            }
-            Err(_) => {
-                self.0.turns.go_back(&row.name, before);
-                self.bring_in_line().await?;
-            }
-        }
-        tried
+        let outcome = match self.bring_in_line().await {
+            Ok(()) => self.outcome(row, turn).await,
+            Err(error) => Err(error),
+        };
+        self.conclude(row, before, outcome).await
     }
 
-    async fn try_turn(&self, row: &Instance, turn: Turn) -> Result<(), LiveError> {
-        self.bring_in_line().await?;
+    async fn outcome(&self, row: &Instance, turn: Turn) -> Result<(), LiveError> {
         match self.0.plugins.outcome(&row.plugin, &row.name, turn.number).await {
             Outcome::Serving => Ok(()),
             Outcome::Refused(problems) => Err(LiveError::Refused(problems)),
             Outcome::Down(why) => Err(LiveError::Failed(why)),
         }
+    }
+
+    /// Keeps what a turn has begun, or goes back to what was there before it.
+    async fn conclude(
+        &self,
+        row: &Instance,
+        before: Turn,
+        outcome: Result<(), LiveError>,
+    ) -> Result<(), LiveError> {
+        if outcome.is_ok() {
+            self.0.store.instances().apply(&row.name).await?;
+            self.0.turns.keep(&row.name);
+        } else {
+            self.0.turns.go_back(&row.name, before);
+            self.bring_in_line().await?;
+        }
+        outcome
     }
 
     async fn end(&self, row: &Instance) -> Result<(), LiveError> {

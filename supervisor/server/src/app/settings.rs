@@ -32,6 +32,12 @@ pub(super) fn gateway(config: &Config, tls: Option<Arc<Tls>>) -> gateway::Settin
     }
 }
 
+/// The place for administrators, if they have one of their own: as the gateway, and never busy.
+pub(super) fn admin(config: &Config, tls: Option<Arc<Tls>>) -> Option<gateway::Settings> {
+    let listen = config.identity.admin?;
+    Some(gateway::Settings { listen, workers: NonZeroUsize::MIN, ..gateway(config, tls) })
+}
+
 /// The gateway's certificate and key, if it has any.
 pub(super) fn tls(config: &Config) -> Result<Option<Arc<Tls>>, TlsError> {
     let files = config.gateway.tls.clone();

@@ -3,9 +3,16 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// By instance. One that is not here was never asked.
+/// One that is not among them was never asked.
 #[derive(Debug, Default)]
-pub(super) struct Turns(Mutex<HashMap<String, Turn>>);
+pub(super) struct Turns(Mutex<All>);
+
+#[derive(Debug, Default)]
+struct All {
+    by_instance: HashMap<String, Turn>,
+    /// The newest of all. None is given twice, or what became of one could be taken for what became of another.
+    newest: u64,
+}
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Turn {
@@ -16,31 +23,49 @@ pub(super) struct Turn {
 
 impl Turns {
     pub(super) fn of(&self, instance: &str) -> Turn {
-        self.all().get(instance).copied().unwrap_or_default()
+        self.all().by_instance.get(instance).copied().unwrap_or_default()
     }
 
     /// Begins the next turn, with the parameters that wait. Gives the one before.
     pub(super) fn begin(&self, instance: &str) -> (Turn, Turn) {
         let mut all = self.all();
-        let turn = all.entry(instance.to_owned()).or_default();
-        let before = *turn;
-        *turn = Turn { number: before.number + 1, is_trial: true };
-        (before, *turn)
+        all.newest += 1;
+        let turn = Turn { number: all.newest, is_trial: true };
+        let before = all.by_instance.insert(instance.to_owned(), turn);
+        (before.unwrap_or_default(), turn)
     }
 
     /// The trial went well.
     pub(super) fn keep(&self, instance: &str) {
-        if let Some(turn) = self.all().get_mut(instance) {
+        if let Some(turn) = self.all().by_instance.get_mut(instance) {
             turn.is_trial = false;
         }
     }
 
     /// It did not: what was there before is wanted again.
     pub(super) fn go_back(&self, instance: &str, before: Turn) {
-        self.all().insert(instance.to_owned(), before);
+        self.all().by_instance.insert(instance.to_owned(), before);
     }
 
-    fn all(&self) -> MutexGuard<'_, HashMap<String, Turn>> {
+    fn all(&self) -> MutexGuard<'_, All> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_turn_comes_twice() {
+        let turns = Turns::default();
+        let (before, first) = turns.begin("a");
+        assert_eq!((before, turns.of("a")), (Turn::default(), first));
+        turns.go_back("a", before);
+        assert_eq!(turns.of("a"), before);
+        let (_, second) = turns.begin("a");
+        assert!(second.number > first.number && second.is_trial);
+        turns.keep("a");
+        assert_eq!(turns.of("a"), Turn { is_trial: false, ..second });
     }
 }

@@ -15,10 +15,10 @@ const RANKS: std::ops::RangeInclusive<i64> = -1_000_000..=1_000_000;
 
 /// An instance that is to be added, or changed.
 #[derive(Debug)]
-pub(super) struct Sent {
-    pub(super) module: String,
-    pub(super) name: String,
-    pub(super) wanted: Wanted,
+pub(crate) struct Sent {
+    pub(crate) module: String,
+    pub(crate) name: String,
+    pub(crate) wanted: Wanted,
 }
 
 /// Reads what is sent of an instance of a kind; `now`: as it is, if it is to be changed. What a change does not say
@@ -26,7 +26,7 @@ pub(super) struct Sent {
 ///
 /// # Errors
 /// All that is wrong, each beginning with the name of the key.
-pub(super) fn read(
+pub(crate) fn read(
     body: &Value,
     kind: InstanceKind,
     now: Option<&View>,
