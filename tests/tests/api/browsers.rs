@@ -1,7 +1,9 @@
 //! What browsers are told, and what they may do for pages of others.
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use e2e::on_both_databases;
+use e2e::supervisor::api::COOKIE;
+use e2e::supervisor::http;
 use serde_json::json;
 
 use super::{expect, names};
@@ -114,6 +116,30 @@ on_both_databases! {
         ensure!(supervisor.request("GET", "/api/profile", &headers, "")?.status == 200);
         ensure!(supervisor.request("DELETE", "/api/auth", &headers, "")?.status == 200);
         ensure!(supervisor.request("GET", "/api/profile", &headers, "")?.status == 401);
+        Ok(())
+    }
+
+    fn administrators_may_have_a_place_of_their_own(stage) {
+        stage.install("mock")?;
+        stage.configure("[admin]\nlisten = \"127.0.0.1:0\"\n")?;
+        let supervisor = stage.serve()?;
+        let line: serde_json::Value =
+            serde_json::from_str(&supervisor.log.wait(0, "administrators are answered")?)?;
+        let place: std::net::SocketAddr =
+            line["address"].as_str().context("no address")?.parse()?;
+        let admin = supervisor.admin()?;
+        let headers = format!("cookie: {COOKIE}={}\r\n", admin.cookie.unwrap_or_default());
+        for path in ["/api/user", "/api/client", "/api/scope", "/api/key", "/api/mod/type", "/api/delegate/admin/profile/session"] {
+            let there = http::exchange(place, http::request("GET", path, &headers, ""))?;
+            ensure!(there.status == 200, "{path}: {there:?}");
+            let stranger = http::exchange(place, http::request("GET", path, "", ""))?;
+            ensure!(stranger.status == 401, "{path}: {stranger:?}");
+            let here = supervisor.request("GET", path, &headers, "")?;
+            ensure!(here.status == 404, "{path}: {here:?}");
+        }
+        ensure!(supervisor.request("GET", "/api/profile", &headers, "")?.status == 200);
+        let plugin = http::exchange(place, http::request("GET", "/api/mock/hello/you", "", ""))?;
+        ensure!(plugin.status == 404, "no plugin is reached there: {plugin:?}");
         Ok(())
     }
 }
