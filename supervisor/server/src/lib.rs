@@ -18,7 +18,7 @@ pub mod metrics;
 pub mod pem;
 pub mod plugin;
 pub mod schedules;
-mod service;
+pub mod service;
 pub mod task;
 pub mod telemetry;
 pub mod web;
