@@ -4,6 +4,7 @@ mod instances;
 mod live;
 mod settings;
 mod turns;
+mod unset;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -236,6 +237,7 @@ async fn open(start: Start) -> anyhow::Result<(Arc<App>, Doors)> {
     if let Some(admin) = &admin {
         tracing::info!(address = %admin.address()?, "administrators are answered");
     }
+    unset::warn(&config);
     if let Some(metrics) = &metrics {
         tracing::info!(address = %metrics.address()?, "metrics are served");
     }
