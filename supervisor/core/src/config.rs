@@ -7,6 +7,7 @@
 
 mod database;
 mod entries;
+mod entry;
 pub(crate) mod forms;
 mod identity;
 mod keys;
@@ -19,6 +20,7 @@ mod secret;
 mod service;
 #[cfg(test)]
 mod tests;
+mod together;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -26,16 +28,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use serde_json::{Map, Value};
 
 use crate::auth::GroupMatch;
-use crate::grant::Grants;
-use crate::identity::kind::InstanceKind;
-use crate::identity::scheme::SchemeSettings;
-use crate::name::{InstanceName, PluginName};
+use crate::name::InstanceName;
 use crate::written::{About, Choice, Document, Mistakes, Place};
 use layers::Layers;
 
+pub use entry::{InstanceEntry, PluginEntry, PluginLimits, Purpose};
 pub use identity::{
     Audit, Callbacks, DeleteProfile, HashAlgorithm, Identity, Login, Password, SameSite,
     SecureCookie, Session, Theme,
@@ -240,60 +239,6 @@ pub enum SecretSource {
     Variable(String),
 }
 
-/// A `[[plugin]]`: what the operator says about a plugin.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PluginEntry {
-    pub name: PluginName,
-    pub path: Option<PathBuf>,
-    pub is_enabled: bool,
-    pub user: Option<String>,
-    pub env: BTreeMap<String, String>,
-    pub grants: Grants,
-    pub limits: PluginLimits,
-    /// What Proctor's variables say that it is for. Empty: they don't name it.
-    pub proctor: Vec<ProctorRole>,
-    /// Where its path is written, else where it begins.
-    pub place: Place,
-}
-
-/// What holds for one plugin's requests instead of what the gateway's settings say.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PluginLimits {
-    pub max_body: Option<ByteSize>,
-    pub first_byte_timeout: Option<Duration>,
-    pub idle_timeout: Option<Duration>,
-    pub request_timeout: Option<Duration>,
-    pub max_concurrent_requests: Option<u32>,
-}
-
-/// An `[[instance]]`: a configured copy of a plugin.
-#[derive(Clone, Debug, PartialEq)]
-pub struct InstanceEntry {
-    pub name: InstanceName,
-    pub plugin: PluginName,
-    /// With references to secrets, not the secrets: see [`parameters::resolve`].
-    pub parameters: Map<String, Value>,
-    pub is_enabled: bool,
-    pub is_isolated: bool,
-    pub purpose: Purpose,
-    /// Its line in the file.
-    pub line: usize,
-}
-
-/// What an instance is there for, and what the operator says of it for that.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Purpose {
-    pub kind: InstanceKind,
-    /// For people. Empty: its name.
-    pub display_name: String,
-    /// Of one that keeps users or clients: lower is asked first.
-    pub rank: i64,
-    /// Of one that keeps users or clients: nothing is changed there.
-    pub is_readonly: bool,
-    /// Of one that authenticates.
-    pub scheme: SchemeSettings,
-}
-
 /// One setting as text.
 #[derive(Clone)]
 pub struct Setting {
@@ -320,18 +265,6 @@ impl Choice for LogLevel {
         ("debug", Self::Debug),
         ("trace", Self::Trace),
     ];
-}
-
-impl Default for Purpose {
-    fn default() -> Self {
-        Self {
-            kind: InstanceKind::Plugin,
-            display_name: String::new(),
-            rank: 0,
-            is_readonly: false,
-            scheme: SchemeSettings { allow_user_register: true, ..SchemeSettings::default() },
-        }
-    }
 }
 
 impl Setting {
@@ -464,7 +397,7 @@ fn read(layers: &mut Layers<'_>, surroundings: &Surroundings) -> Config {
     if !layers.is_written(&keys::AUTH_INSTANCES.about) {
         config.auth.instances = proctor::instances(&config.plugin_entries, &config.instances);
     }
-    check_together(layers, &config);
+    together::check(layers, &config);
     config
 }
 
@@ -545,58 +478,6 @@ fn log(layers: &mut Layers<'_>) -> Log {
         level: layers.read(&keys::LOG_LEVEL),
         format: layers.read(&keys::LOG_FORMAT),
         plugin_rate: layers.read(&keys::LOG_PLUGIN_RATE),
-    }
-}
-
-/// What each value alone can't tell.
-fn check_together(layers: &mut Layers<'_>, config: &Config) {
-    let mut variables =
-        config.secrets.values().filter_map(SecretSource::variable).collect::<Vec<_>>();
-    variables.sort_unstable();
-    layers.refuse_unknown_variables(&variables);
-
-    let supervision = &config.supervision;
-    if supervision.backoff_min > supervision.backoff_max {
-        let place = layers.place_of_either(
-            &keys::SUPERVISION_BACKOFF_MIN.about,
-            &keys::SUPERVISION_BACKOFF_MAX.about,
-        );
-        layers.mistakes.add(
-            place,
-            "supervision.backoff_min is longer than supervision.backoff_max; lower the one or raise the other",
-        );
-    }
-    let events = &config.events;
-    if events.max_event > events.max_bytes.min(events.pending_bytes) {
-        let smaller = if events.max_bytes < events.pending_bytes {
-            &keys::EVENTS_MAX_BYTES.about
-        } else {
-            &keys::EVENTS_PENDING_BYTES.about
-        };
-        let place = layers.place_of_either(&keys::EVENTS_MAX_EVENT.about, smaller);
-        layers.mistakes.add(
-            place,
-            format!(
-                "events.max_event is larger than {}; lower the one or raise the other",
-                smaller.path
-            ),
-        );
-    }
-    let auth = &config.auth;
-    if auth.email_header.eq_ignore_ascii_case(&auth.token_header) {
-        let place =
-            layers.place_of_either(&keys::AUTH_EMAIL_HEADER.about, &keys::AUTH_TOKEN_HEADER.about);
-        layers.mistakes.add(
-            place,
-            "auth.email_header and auth.token_header are the same header; choose another for either",
-        );
-    }
-    if config.plugins == config.data_dir.join("plugins") {
-        let place = layers.place_of_either(&keys::PLUGINS.about, &keys::DATA_DIR.about);
-        layers.mistakes.add(
-            place,
-            "the directory of plugins is where the data directory keeps imported ones; choose another for either",
-        );
     }
 }
 
