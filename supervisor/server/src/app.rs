@@ -395,18 +395,22 @@ impl App {
         let current =
             instances::current(&config, &self.external_url, store, &self.turns, environment)
                 .await?;
+        self.context.given.reload(settings::given(&config))?;
         // Hashing and copying may take long, and requests must not notice.
         let units = tokio::task::block_in_place(|| {
-            plan(&config, &current.instances, &mut imports, &self.environment)
+            let given = &self.context.given;
+            plan(&config, &current.instances, &mut imports, given, &self.environment)
         })
         .with_context(|| {
             format!("plugins directory {}: create it, or name another", config.plugins.display())
         })?;
-        let running: Vec<_> = self.plugins.list().0.into_iter().map(|plugin| plugin.hash).collect();
-        self.context.given.reload(settings::given(&config))?;
+        let running = self.plugins.list().0.into_iter().map(|plugin| plugin.hash);
+        let granted = self.context.given.lock();
+        let granted = granted.newest_of_all().map(|entry| entry.hash.clone());
+        let kept: Vec<_> = running.chain(granted).collect();
         self.context.reload(current);
         let settled = self.plugins.apply(units);
-        if let Err(error) = tokio::task::block_in_place(|| imports.collect(&running)) {
+        if let Err(error) = tokio::task::block_in_place(|| imports.collect(&kept)) {
             tracing::warn!(%error, "old copies of plugins could not be removed");
         }
         Ok(settled)

@@ -136,3 +136,31 @@ fn what_outboard_toml_grants_counts_for_every_version() -> Result<()> {
     ensure!(last.0["waiting"].is_null(), "{last:?}");
     Ok(())
 }
+
+#[test]
+fn a_new_start_brings_the_version_that_was_granted_until_the_new_one_is() -> Result<()> {
+    let stage = stage(&["users.read"])?;
+    let supervisor = stage.serve()?;
+    plugin(&supervisor, &["grant", "mock", "--all"])?;
+    let before = supervisor.plugin("mock")?;
+    upgrade(&stage, "2")?;
+    supervisor.reload()?;
+    upgrade(&stage, "3")?;
+    supervisor.reload()?;
+    drop(supervisor);
+
+    for _ in 0..2 {
+        let supervisor = stage.serve()?;
+        let now = supervisor.plugin("mock")?;
+        ensure!(now.hash() == before.hash() && now.state() == "serving", "{now:?}");
+        ensure!(now.0["waiting"]["missing"] == json!(["users.read"]), "{now:?}");
+    }
+    let supervisor = stage.serve()?;
+    plugin(&supervisor, &["grant", "mock", "--all"])?;
+    let after = supervisor.plugin("mock")?;
+    ensure!(after.hash() != before.hash() && after.0["waiting"].is_null(), "{after:?}");
+    drop(supervisor);
+    let again = stage.serve()?.plugin("mock")?;
+    ensure!(again.hash() == after.hash(), "{again:?}");
+    Ok(())
+}

@@ -79,6 +79,18 @@ impl Lock {
         found.map(Entry::grants).unwrap_or_default()
     }
 
+    /// The version of a plugin that was granted something last.
+    pub fn newest(&self, plugin: &str) -> Option<&Entry> {
+        self.entries.iter().rev().find(|entry| entry.plugin == plugin)
+    }
+
+    /// The same of every plugin.
+    pub fn newest_of_all(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| {
+            self.newest(&entry.plugin).is_some_and(|newest| newest.hash == entry.hash)
+        })
+    }
+
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }

@@ -126,6 +126,19 @@ fn grants_of_one_version_add_up_and_earlier_versions_are_kept_for_a_while() {
 }
 
 #[test]
+fn the_newest_is_the_one_that_was_granted_something_last() {
+    let mut lock = lock(&[
+        entry("p", NEW, &["storage"], &[]),
+        entry("p", OLD, &["storage"], &[]),
+        entry("q", NEW, &["storage"], &[]),
+    ]);
+    assert_eq!(lock.newest("p").unwrap().hash, OLD);
+    lock.grant(entry("p", NEW, &["locks"], &[]));
+    assert_eq!(lock.newest("p").unwrap().hash, NEW);
+    assert!(lock.newest("r").is_none());
+}
+
+#[test]
 fn what_is_revoked_is_gone_from_every_version() {
     let mut lock = lock(&[
         entry("p", OLD, &["storage", "locks"], &["a"]),

@@ -33,17 +33,17 @@ impl Plugins {
         let mut settling: Vec<BoxFuture<'static, ()>> = Vec::new();
         let units = units.into_iter().map(|unit| self.named(unit));
         let units = units.map(|unit| match old.get_mut(&unit.key) {
-            Some(entry) => self.hold_back(entry, unit),
-            None => unit,
+            Some(entry) => (self.hold_back(entry, unit), None),
+            None => self.fall_back(unit),
         });
-        let units: Vec<_> = units.collect();
+        let (units, waiting): (Vec<_>, Vec<_>) = units.unzip();
         // Before any of them serves: what is announced from now on waits for those that are to be told.
         self.context.roster.plan(&units, &self.context);
-        for unit in units {
+        for (unit, waiting) in units.into_iter().zip(waiting) {
             let key = unit.key.clone();
             let entry = match old.remove(&key) {
                 Some(entry) => self.bring_up_to_date(entry, unit, &mut settling),
-                None => self.begin(unit, &mut settling),
+                None => Entry { waiting, ..self.begin(unit, &mut settling) },
             };
             entries.insert(key, entry);
         }

@@ -102,6 +102,12 @@ impl Store {
         Ok(imported)
     }
 
+    /// An earlier copy, if it is still there.
+    pub fn find(&self, hash: &str) -> Option<Imported> {
+        let dir = self.root.join(hash);
+        dir.is_dir().then(|| Imported { hash: hash.to_owned(), dir })
+    }
+
     /// Writes down what was imported from where, for the next start of the supervisor.
     pub fn save(&self) -> Result<(), ImportError> {
         self.seen.save().map_err(|source| ImportError::Store { path: self.root.clone(), source })

@@ -6,15 +6,16 @@ use std::path::Path;
 
 use outboard_core::config::{Config, PluginEntry, SecretSource};
 use outboard_core::grant::Grants;
-use outboard_core::manifest::Manifest;
+use outboard_core::manifest::{self, Manifest};
 use outboard_jail::User;
 
 use super::discover::{Candidate, Found, discover, look_for};
-use super::import::Store;
+use super::import::{Imported, Store};
 use super::instance::InstanceSpec;
 use super::program::Program;
 use super::unit::{Installed, Share, Unit};
 use crate::environment::Environment;
+use crate::grants::Given;
 
 /// Finds, imports and resolves all plugins. What is wrong with one of them is that unit's own business;
 /// an error is about the directory.
@@ -22,6 +23,7 @@ pub fn plan(
     config: &Config,
     instances: &BTreeMap<String, Vec<InstanceSpec>>,
     store: &mut Store,
+    given: &Given,
     environment: &Environment,
 ) -> io::Result<Vec<Unit>> {
     let candidates = candidates(config)?;
@@ -39,6 +41,12 @@ pub fn plan(
         }
         let installed = install(&candidate, config, entry, store, environment)
             .map_err(|error| format!("{}: {error}", candidate.path.display()));
+        let before = installed.as_ref().ok().and_then(|new| {
+            let imported = before(&candidate.name, new, store, given)?;
+            granted_before(&candidate, new, &imported, given, |found, imported| {
+                resolve(found, imported, config, entry, environment)
+            })
+        });
         let is_idle = candidate.found.as_ref().is_ok_and(|found| is_idle(&found.manifest, config));
         let is_enabled = !is_idle && entry.is_none_or(|entry| entry.is_enabled);
         let configured = instances.get(&candidate.name).map_or(&[][..], Vec::as_slice);
@@ -46,6 +54,7 @@ pub fn plan(
             key: key(&candidate.name, &share),
             plugin: candidate.name.clone(),
             installed: installed.clone(),
+            before: before.clone().map(Box::new),
             share,
             is_enabled,
         }));
@@ -122,6 +131,17 @@ fn install(
 ) -> Result<Installed, String> {
     let found = candidate.found.clone()?;
     let imported = store.import(&found.source).map_err(|error| error.to_string())?;
+    resolve(found, imported, config, entry, environment)
+}
+
+/// What was imported, ready to be started.
+fn resolve(
+    found: Found,
+    imported: Imported,
+    config: &Config,
+    entry: Option<&PluginEntry>,
+    environment: &Environment,
+) -> Result<Installed, String> {
     let program = Program::resolve(&found, &imported.dir, environment.path())?;
     refuse_secrets(&found.manifest, config)?;
     let user = user(&found.manifest, entry)?;
@@ -137,6 +157,34 @@ fn install(
         env: env.map(|(name, value)| (name.into(), value.into())).collect(),
         user,
     })
+}
+
+/// The copy that was granted something last, where this version is another one.
+fn before(plugin: &str, new: &Installed, store: &Store, given: &Given) -> Option<Imported> {
+    let hash = given.lock().newest(plugin)?.hash.clone();
+    if hash == new.imported.hash { None } else { store.find(&hash) }
+}
+
+/// The version that was granted last, where `new` lacks something that that one has, or asks for more: after a new
+/// start of the supervisor it serves on just as it did before.
+fn granted_before(
+    candidate: &Candidate,
+    new: &Installed,
+    imported: &Imported,
+    given: &Given,
+    resolve: impl FnOnce(Found, Imported) -> Result<Installed, String>,
+) -> Option<Installed> {
+    let file = imported.dir.join(manifest::FILE_NAME);
+    let text = std::fs::read_to_string(&file).ok()?;
+    let manifest = Manifest::parse(&file.display().to_string(), &text).ok()?;
+    let decide = |hash: &str, asked: &Grants| given.decide(&candidate.name, hash, asked);
+    let serving = decide(&imported.hash, &manifest.grants);
+    let waits = decide(&new.imported.hash, &new.manifest.grants).waits_behind(&serving);
+    let source = candidate.found.as_ref().ok()?.source.clone();
+    if !waits || manifest.name.as_str() != candidate.name {
+        return None;
+    }
+    resolve(Found { manifest, source, lone: None }, imported.clone()).ok()
 }
 
 /// A secret reaches a plugin by an instance's parameters, which the operator writes, or not at all.

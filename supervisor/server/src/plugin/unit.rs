@@ -19,6 +19,8 @@ pub struct Unit {
     pub plugin: String,
     /// What to run, or why it can't be run and what to do about it.
     pub installed: Result<Installed, String>,
+    /// What is to serve instead at a start, until this one is granted what it lacks: the version that was granted last.
+    pub before: Option<Box<Installed>>,
     pub share: Share,
     /// False: it waits for `outboard plugin start`.
     pub is_enabled: bool,

@@ -82,17 +82,20 @@ impl Plugins {
         let is_known =
             before.is_some_and(|it| it.missing == missing && it.unit.hash() == unit.hash());
         if !is_known {
-            let (plugin, missing) = (&unit.plugin, missing.words().join(", "));
-            tracing::warn!(
-                plugin = unit.key,
-                missing,
-                "a new version waits for a grant, and the one before serves on: run `outboard plugin grant {plugin} --all`, \
-                 or name what you grant"
-            );
+            warn(&unit, &missing);
         }
         let serving = Unit { is_enabled: unit.is_enabled, ..entry.handle.known() };
         entry.waiting = Some(Waiting { unit: Box::new(unit), missing });
         serving
+    }
+
+    /// What is to be begun with: the version that was granted last, if it is to serve until `unit` is granted more.
+    pub(super) fn fall_back(&self, mut unit: Unit) -> (Unit, Option<Waiting>) {
+        let Some(before) = unit.before.take() else { return (unit, None) };
+        let missing = self.decide(&unit).map(|decision| decision.missing).unwrap_or_default();
+        warn(&unit, &missing);
+        let serving = Unit { installed: Ok(*before), ..unit.clone() };
+        (serving, Some(Waiting { unit: Box::new(unit), missing }))
     }
 
     fn waits_for(&self, entry: &Entry, unit: &Unit) -> Option<Grants> {
@@ -215,6 +218,16 @@ impl Plugins {
         let known = self.entries().keys().cloned().collect();
         ControlError::NotFound { name: name.to_owned(), known }
     }
+}
+
+fn warn(unit: &Unit, missing: &Grants) {
+    let (plugin, missing) = (&unit.plugin, missing.words().join(", "));
+    tracing::warn!(
+        plugin = unit.key,
+        missing,
+        "a new version waits for a grant, and the one before serves on: run `outboard plugin grant {plugin} --all`, or name \
+         what you grant"
+    );
 }
 
 impl Waiting {
