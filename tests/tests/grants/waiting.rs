@@ -36,7 +36,10 @@ fn an_upgrade_that_asks_for_more_waits_and_takes_over_after_the_grant() -> Resul
     let mark = supervisor.log.mark();
     supervisor.reload()?;
     let line = supervisor.log.wait(mark, "a new version waits for a grant")?;
-    ensure!(line.contains("outboard plugin grant mock --all") && line.contains("users.write"), "{line}");
+    ensure!(
+        line.contains("outboard plugin grant mock --all") && line.contains("users.write"),
+        "{line}"
+    );
     is_unchanged(&supervisor, &before)?;
     let listed = supervisor.plugin("mock")?.0;
     ensure!(listed["waiting"]["missing"] == json!(["users.read", "users.write"]), "{listed}");
@@ -80,7 +83,8 @@ fn another_program_needs_a_new_grant_and_the_old_one_serves_on_whatever_happens(
     // What the operator configures meanwhile reaches it.
     stage.configure("\n[[instance]]\nplugin = \"mock\"\nname = \"second\"\n")?;
     supervisor.reload()?;
-    let two = supervisor.wait_for("mock", "has a second instance", |it| it.activation("second").is_some())?;
+    let two = supervisor
+        .wait_for("mock", "has a second instance", |it| it.activation("second").is_some())?;
     ensure!(two.hash() == before.hash(), "{two:?}");
 
     plugin(&supervisor, &["grant", "mock", "--all"])?;
@@ -130,7 +134,9 @@ fn what_outboard_toml_grants_counts_for_every_version() -> Result<()> {
     ask_for(&stage, &["users.read", "storage"])?;
     supervisor.reload()?;
     supervisor.wait_for("mock", "waits", |it| !it.0["waiting"].is_null())?;
-    stage.configure("\n[[plugin]]\nname = \"mock\"\ngrants.callbacks = [\"users.read\", \"storage\"]\n")?;
+    stage.configure(
+        "\n[[plugin]]\nname = \"mock\"\ngrants.callbacks = [\"users.read\", \"storage\"]\n",
+    )?;
     supervisor.reload()?;
     let last = supervisor.serves_after("mock", after.generation())?;
     ensure!(last.0["waiting"].is_null(), "{last:?}");
