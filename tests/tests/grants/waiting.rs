@@ -170,3 +170,17 @@ fn a_new_start_brings_the_version_that_was_granted_until_the_new_one_is() -> Res
     ensure!(again.hash() == after.hash(), "{again:?}");
     Ok(())
 }
+
+#[test]
+fn a_version_that_is_granted_and_does_not_start_is_told_to_whoever_grants() -> Result<()> {
+    let stage = stage(&["users.read"])?;
+    let supervisor = stage.serve()?;
+    plugin(&supervisor, &["grant", "mock", "--all"])?;
+    let before = supervisor.plugin("mock")?;
+    stage.write("plugins/mock/mock", "#!/bin/sh\nexit 3\n", 0o755)?;
+    supervisor.reload()?;
+    supervisor.wait_for("mock", "waits", |it| !it.0["waiting"].is_null())?;
+    let done = supervisor.command(&["plugin", "grant", "mock", "--all"])?;
+    ensure!(done.code == 1 && done.stderr.contains("could not take over"), "{done:?}");
+    is_unchanged(&supervisor, &before)
+}

@@ -135,7 +135,15 @@ impl Plugins {
         let written = tokio::task::block_in_place(|| self.context.given.grant(entry));
         written.map_err(|error| failed(error.to_string()))?;
         self.go_on(&unit.plugin).await;
-        self.describe_one(name).ok_or_else(|| self.not_found(name))
+        let now = self.describe_one(name).ok_or_else(|| self.not_found(name))?;
+        if now.waiting.is_none() && now.hash != unit.hash() {
+            return Err(failed(format!(
+                "granted, but version {:.12} could not take over, and the one before serves on; `outboard plugin list` says \
+                 why",
+                unit.hash()
+            )));
+        }
+        Ok(now)
     }
 
     /// Takes from a plugin what was given by command. `None`: it is no longer there.
