@@ -2,7 +2,7 @@
 //! turns, medians with the lowest and highest round.
 //!
 //! Started by `cargo xtask bench`. `--quick` does fewer and shorter rounds, to see that it works; the words `http`,
-//! `calls`, `starts`, `idle`, `route`, `memory` and `events` measure only that. Neither writes results.
+//! `calls`, `starts`, `idle`, `route`, `memory`, `events` and `identity` measure only that. Neither writes results.
 
 mod calls;
 mod client;
@@ -10,6 +10,7 @@ mod events;
 mod figures;
 mod golang;
 mod http;
+mod identity;
 mod idle;
 mod machine;
 mod memory;
@@ -44,6 +45,7 @@ struct Effort {
     plugins: usize,
     body_bytes: u64,
     events: usize,
+    users: usize,
 }
 
 const FULL: Effort = Effort {
@@ -55,6 +57,7 @@ const FULL: Effort = Effort {
     plugins: 1000,
     body_bytes: 1 << 30,
     events: 1_000_000,
+    users: 1_000_000,
 };
 const QUICK: Effort = Effort {
     rounds: 2,
@@ -65,10 +68,11 @@ const QUICK: Effort = Effort {
     plugins: 50,
     body_bytes: 1 << 26,
     events: 20_000,
+    users: 20_000,
 };
 
 /// What is measured: the word for it, and its heading in the results.
-const PARTS: [(&str, &str); 7] = [
+const PARTS: [(&str, &str); 8] = [
     ("http", "P1: HTTP through a plugin"),
     ("calls", "P2: a call from host to plugin (plain Unix socket)"),
     ("starts", "P3: from spawn to serving"),
@@ -76,6 +80,7 @@ const PARTS: [(&str, &str); 7] = [
     ("route", "P5: the route of a request"),
     ("memory", "P8: large bodies"),
     ("events", "P9: events while everything is killed"),
+    ("identity", "Questions about people"),
 ];
 
 fn main() -> Result<()> {
@@ -123,6 +128,7 @@ fn measure(
         "idle" => idle::measure(launcher, runtime, effort.rounds.min(3), effort.plugins),
         "route" => route::measure(effort.rounds),
         "memory" => memory::measure(effort.body_bytes),
+        "identity" => identity::measure(runtime, effort.users, effort.rounds, effort.seconds),
         _ => events::measure(effort.events, effort.rounds, effort.seconds),
     }
 }

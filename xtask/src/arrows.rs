@@ -29,7 +29,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("e2e", &["outboard-host", "outboard-jail", "outboard-proto", "outboard-sdk"]),
     (
         "bench",
-        &["outboard-core", "outboard-host", "outboard-jail", "outboard-proto", "outboard-sdk"],
+        &[
+            "outboard-core",
+            "outboard-host",
+            "outboard-jail",
+            "outboard-proto",
+            "outboard-sdk",
+            "outboard-store",
+        ],
     ),
     ("xtask", &[]),
 ];

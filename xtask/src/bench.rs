@@ -4,13 +4,16 @@ use anyhow::Result;
 
 use crate::{
     command::{cargo, output, program, run},
-    golang, needs, tree,
+    golang, needs,
+    postgres::Postgres,
+    tree,
 };
 
 pub(crate) fn bench(arguments: &[String]) -> Result<()> {
     needs::go()?;
     needs::bench()?;
     let go = golang::build()?;
+    let postgres = Postgres::start()?;
     // Alone, so that it gets the features that it has everywhere else.
     run(&mut cargo(&["build", "--release", "-p", "outboard"]))?;
     run(&mut cargo(&["build", "--release", "-p", "bench", "--bins"]))?;
@@ -22,6 +25,7 @@ pub(crate) fn bench(arguments: &[String]) -> Result<()> {
     run(program(tree::target().join("release/bench"), &[])
         .args(arguments)
         .env("OUTBOARD_BENCH_GO_BIN", go)
+        .env("OUTBOARD_BENCH_POSTGRES_URL", postgres.url())
         .env("OUTBOARD_BENCH_COMMIT", format!("{}{suffix}", commit.trim()))
         .env("OUTBOARD_BENCH_RESULTS", tree::root().join("bench/RESULTS.md")))
 }
