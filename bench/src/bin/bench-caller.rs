@@ -9,8 +9,7 @@ use std::{
 };
 
 use outboard_sdk::{
-    Endpoint, Endpoints, Failure, Host, Init, Plugin, Problems, Request, Response, Server,
-    StatusCode,
+    Endpoints, Failure, Host, Init, Plugin, Problems, Request, Response, Server, StatusCode,
 };
 use serde_json::{Value, json};
 
@@ -36,7 +35,7 @@ impl Plugin for Caller {
         init: Init<Value>,
         endpoints: &mut Endpoints<Host>,
     ) -> Result<Host, Problems> {
-        endpoints.add(Endpoint::get("ask/:question"), ask);
+        endpoints.get("ask/:question", ask);
         Ok(init.host)
     }
 }
