@@ -29,7 +29,7 @@ pub(crate) fn assemble(to: &Path, built: &Path) -> Result<()> {
 fn mock(to: &Path, built: &Path) -> Result<()> {
     let source = tree::root().join("plugins/mock");
     fs::create_dir_all(to)?;
-    for manifest in ["plugin.toml", "roles.toml"] {
+    for manifest in ["plugin.toml", "roles.toml", "callbacks.toml"] {
         tree::copy_file(&source.join(manifest), &to.join(manifest))?;
     }
     tree::copy_file(&built.join("mock"), &to.join("mock"))
