@@ -50,7 +50,7 @@ e2e::on_both_databases! {
             for name in ["sessions.check", "sessions.is_satisfied", "sessions.count_use"] {
                 let error = refused(&mut admin, name, &args, "Denied")?;
                 let message = error["message"].as_str().unwrap_or_default();
-                ensure!(stale.is_empty() || !message.contains(*stale), "{message}");
+                ensure!(stale.is_empty() || !message.contains(stale), "{message}");
             }
         }
         Ok(())
