@@ -1,0 +1,174 @@
+//! Who is gone: every instance is told, until it answers, and before it serves again.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+use e2e::on_both_databases;
+use e2e::supervisor::Supervisor;
+use e2e::supervisor::stage::Stage;
+use serde_json::{Value, json};
+
+use super::{GRANTED, MOCK, configure, done, eventually, listed, prepare, refused};
+
+/// What an instance has written down of what it was told.
+fn journal(path: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+/// An instance with a journal, and more of its parameters.
+fn instance(name: &str, journal: &Path, more: &str) -> String {
+    format!(
+        "[[instance]]\nname = {name:?}\nplugin = \"mock\"\n[instance.parameters.revoke]\njournal = {:?}\n{more}",
+        journal.display()
+    )
+}
+
+fn add(supervisor: &Supervisor<'_>, name: &str) -> Result<String> {
+    let user = json!({ "username": name, "password": "correct horse" });
+    let added = done(supervisor, "users.add", &json!({ "user": user }))?;
+    Ok(added["id"].as_str().context("no id")?.to_owned())
+}
+
+/// The instances that have not been told.
+fn waiting(supervisor: &Supervisor<'_>) -> Result<Vec<Value>> {
+    let listed = supervisor.command(&["user", "revocations", "--json"])?;
+    ensure!(listed.code == 0, "{listed:?}");
+    let list: Value = serde_json::from_str(&listed.stdout)?;
+    Ok(list.as_array().cloned().unwrap_or_default())
+}
+
+fn told_once(stage: &Stage, names: &[&str], id: &str) -> Result<()> {
+    for name in names {
+        let told = journal(&stage.root().join(name));
+        ensure!(
+            told.len() == 1 && told[0]["id"] == id && told[0]["name"] == "ada",
+            "{name}: {told:?}"
+        );
+        ensure!(
+            told[0]["deleted_ms"].as_u64().is_some_and(|ms| ms > 1_700_000_000_000),
+            "{told:?}"
+        );
+    }
+    Ok(())
+}
+
+on_both_databases! {
+    fn every_instance_is_told_and_then_the_name_is_free(stage) {
+        let (one, two) = (stage.root().join("one"), stage.root().join("two"));
+        let config = format!("{MOCK}{}{}", instance("one", &one, ""), instance("two", &two, ""));
+        prepare(&stage, &config)?;
+        let supervisor = stage.serve()?;
+        let id = add(&supervisor, "ada")?;
+        done(&supervisor, "users.delete", &json!({ "username": "ADA" }))?;
+        told_once(&stage, &["one", "two"], &id)?;
+        ensure!(waiting(&supervisor)?.is_empty());
+        ensure!(add(&supervisor, "ada")? != id, "an id is used again");
+        Ok(())
+    }
+
+    fn an_instance_that_fails_is_told_until_it_answers(stage) {
+        let path = stage.root().join("stubborn");
+        prepare(&stage, &format!("{MOCK}{}", instance("stubborn", &path, "fail = 2\n")))?;
+        let supervisor = stage.serve()?;
+        let id = add(&supervisor, "ada")?;
+        done(&supervisor, "users.delete", &json!({ "username": "ada" }))?;
+        // The user is gone at once; the name is not free.
+        ensure!(done(&supervisor, "users.get", &json!({ "username": "ada" }))? == Value::Null);
+        let (errors, _) = refused(&supervisor, "users.add", &json!({ "user": { "username": "ada" } }), "Conflict")?;
+        ensure!(errors.concat().contains("deleted"), "{errors:?}");
+        eventually("told", || Ok(waiting(&supervisor)?.is_empty()))?;
+        told_once(&stage, &["stubborn"], &id)?;
+        add(&supervisor, "ada")?;
+        Ok(())
+    }
+
+    fn an_instance_that_hangs_holds_up_nobody_and_the_operator_may_free_the_name(stage) {
+        let path = stage.root().join("quick");
+        let hung = "[[instance]]\nname = \"hung\"\nplugin = \"mock\"\nparameters.revoke.trouble = { hang = true }\n";
+        prepare(&stage, &format!("{MOCK}{}{hung}", instance("quick", &path, "")))?;
+        let supervisor = stage.serve()?;
+        let id = add(&supervisor, "ada")?;
+        done(&supervisor, "users.delete", &json!({ "username": "ada" }))?;
+        told_once(&stage, &["quick"], &id)?;
+        let left = waiting(&supervisor)?;
+        ensure!(left.len() == 1 && left[0]["instance"] == "hung" && left[0]["user_id"] == id.as_str(), "{left:?}");
+        refused(&supervisor, "users.add", &json!({ "user": { "username": "ada" } }), "Conflict")?;
+        let forced = supervisor.command(&["user", "delete", "ada", "--force"])?;
+        ensure!(forced.code == 0, "{forced:?}");
+        ensure!(waiting(&supervisor)?.is_empty());
+        add(&supervisor, "ada")?;
+        let nobody = supervisor.command(&["user", "delete", "nobody", "--force"])?;
+        ensure!(nobody.code == 1 && nobody.stderr.contains("nobody"), "{nobody:?}");
+        Ok(())
+    }
+
+    fn whoever_did_not_run_is_told_before_it_serves_again(stage) {
+        let (path, config) = (stage.root().join("late"), |more: &str| {
+            let late = stage.root().join("late");
+            format!("{MOCK}{}", instance("late", &late, more))
+        });
+        prepare(&stage, &config("trouble = { error = true }\n"))?;
+        let supervisor = stage.serve()?;
+        let id = add(&supervisor, "ada")?;
+        done(&supervisor, "users.delete", &json!({ "username": "ada" }))?;
+        let left = waiting(&supervisor)?;
+        ensure!(left.len() == 1 && left[0]["instance"] == "late", "{left:?}");
+
+        // Disabled, and then enabled again with what still refuses: it must not serve.
+        configure(&stage, GRANTED, &config("").replace("plugin = \"mock\"\n[instance.", "plugin = \"mock\"\nenabled = false\n[instance."))?;
+        supervisor.reload()?;
+        eventually("away", || Ok(supervisor.get("/api/late/revoked")?.status == 404))?;
+        ensure!(waiting(&supervisor)?.len() == 1 && journal(&path).is_empty());
+        configure(&stage, GRANTED, &config("trouble = { error = true }\n"))?;
+        supervisor.reload()?;
+        let problem = |supervisor: &Supervisor<'_>| -> Result<String> {
+            Ok(supervisor.plugin("mock")?.instance("late").map(ToString::to_string).unwrap_or_default())
+        };
+        eventually("refused", || Ok(problem(&supervisor)?.contains("RevokeUser failed")))?;
+        ensure!(supervisor.get("/api/late/revoked")?.status != 200, "it serves");
+
+        configure(&stage, GRANTED, &config(""))?;
+        supervisor.reload()?;
+        eventually("serving", || Ok(supervisor.get("/api/late/revoked")?.status == 200))?;
+        told_once(&stage, &["late"], &id)?;
+        ensure!(waiting(&supervisor)?.is_empty());
+        Ok(())
+    }
+
+    fn what_is_to_be_told_outlives_the_supervisor(stage) {
+        let path = stage.root().join("late");
+        let config = |more: &str| format!("{MOCK}{}", instance("late", &path, more));
+        prepare(&stage, &config("trouble = { hang = true }\n"))?;
+        let mut supervisor = stage.serve()?;
+        let id = add(&supervisor, "ada")?;
+        done(&supervisor, "users.delete", &json!({ "username": "ada" }))?;
+        supervisor.stop()?;
+        drop(supervisor);
+        configure(&stage, GRANTED, &config(""))?;
+        let supervisor = stage.serve()?;
+        told_once(&stage, &["late"], &id)?;
+        ensure!(waiting(&supervisor)?.is_empty());
+        ensure!(supervisor.table.all().iter().all(|line| !line.starts_with("first sign-in")));
+        Ok(())
+    }
+
+    fn sessions_and_consents_go_with_the_user(stage) {
+        prepare(&stage, MOCK)?;
+        let supervisor = stage.serve()?;
+        let user = json!({ "username": "ada", "password": "correct horse", "scopes": ["g_profile"] });
+        done(&supervisor, "users.add", &json!({ "user": user }))?;
+        let mut ada = supervisor.client();
+        ada.sign_in("ada", "correct horse")?;
+        ensure!(ada.get("/api/profile_list/")?.status == 200);
+        done(&supervisor, "users.delete", &json!({ "username": "ada" }))?;
+        ensure!(ada.get("/api/profile_list/")?.status == 401);
+        let again = json!({ "username": "ada", "password": "correct horse" });
+        done(&supervisor, "users.add", &json!({ "user": again }))?;
+        ensure!(ada.get("/api/profile_list/")?.status == 401, "an old session is another's");
+        let list = done(&supervisor, "users.list", &json!({}))?;
+        ensure!(listed(&list, "username") == ["ada", "admin"], "{list}");
+        Ok(())
+    }
+}
