@@ -24,6 +24,7 @@ mod token;
 use std::sync::Arc;
 
 use outboard_store::Store;
+use tokio::sync::Notify;
 
 pub use clients::Clients;
 pub use failure::Failure;
@@ -58,6 +59,8 @@ pub(in crate::identity) struct Parts {
     pub(in crate::identity) settings: Settings,
     pub(in crate::identity) passwords: Passwords,
     pub(in crate::identity) limits: Limits,
+    /// Rung when instances are to be told that somebody is gone.
+    pub(in crate::identity) bell: Arc<Notify>,
 }
 
 /// Where a question about somebody comes from.
@@ -79,7 +82,8 @@ impl Identity {
     ) -> anyhow::Result<Self> {
         let passwords = Passwords::new(settings.cost)?;
         let limits = Limits::new(&settings);
-        Ok(Self(Arc::new(Parts { store, routes, roster, settings, passwords, limits })))
+        let bell = Arc::default();
+        Ok(Self(Arc::new(Parts { store, routes, roster, settings, passwords, limits, bell })))
     }
 
     pub fn settings(&self) -> &Settings {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::ensure;
 use e2e::on_both_databases;
 use serde_json::{Value, json};
 
@@ -62,22 +62,28 @@ on_both_databases! {
         Ok(())
     }
 
-    fn the_source_with_the_lowest_rank_goes_first(stage) {
-        let admin = "users = [{ id = \"admin\", password = \"of the staff\" }]\n";
-        prepare(&stage, &format!("{MOCK}{}", keeper("staff", "rank = -1\n", admin)))?;
+    fn the_database_goes_first_and_then_the_lowest_rank(stage) {
+        let both = "users = [{ id = \"admin\", password = \"of the staff\" }, { id = \"zoe\" }]\n";
+        let config =
+            format!("{MOCK}{}{}", keeper("a-last", "rank = 2\n", both), keeper("z-first", "", both));
+        prepare(&stage, &config)?;
         let supervisor = stage.serve()?;
-        let got = done(&supervisor, "users.get", &json!({ "username": "admin" }))?;
-        ensure!(got["source"] == "staff", "{got}");
-        let added = done(&supervisor, "users.add", &json!({ "user": { "username": "ada" } }))?;
-        ensure!(added["source"] == "staff", "{added}");
+        let admin = done(&supervisor, "users.get", &json!({ "username": "admin" }))?;
+        ensure!(admin["source"] == "database", "{admin}");
+        let check = json!({ "username": "admin", "password": "of the staff" });
+        refused(&supervisor, "users.check", &check, "Refused")?;
+        let zoe = done(&supervisor, "users.get", &json!({ "username": "zoe" }))?;
+        ensure!(zoe["source"] == "z-first", "{zoe}");
+        let list = done(&supervisor, "users.list", &json!({ "limit": 2, "offset": 2 }))?;
+        ensure!(listed(&list, "source") == ["z-first", "a-last"], "{list}");
         Ok(())
     }
 
     fn what_is_read_only_is_not_written(stage) {
         let config = format!(
             "{MOCK}{}{}",
-            keeper("staff", "rank = -2\nreadonly = true\n", STAFF),
-            keeper("fixed", "rank = -1\n", "read_only = true\nusers = [{ id = \"xul\", password = \"of the staff\" }]\n"),
+            keeper("staff", "rank = 1\nreadonly = true\n", STAFF),
+            keeper("fixed", "rank = 2\n", "read_only = true\nusers = [{ id = \"xul\", password = \"of the staff\" }]\n"),
         );
         prepare(&stage, &config)?;
         let supervisor = stage.serve()?;

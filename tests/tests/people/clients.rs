@@ -1,6 +1,6 @@
 //! `clients.*`: each call of the host's service, and what it makes of bad input.
 
-use anyhow::{Result, ensure};
+use anyhow::ensure;
 use e2e::on_both_databases;
 use serde_json::{Value, json};
 

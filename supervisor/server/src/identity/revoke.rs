@@ -12,7 +12,7 @@ use outboard_core::identity::name::UserName;
 use outboard_core::identity::user::User;
 use outboard_store::identity::Revocation;
 use outboard_store::{Store, StoreError};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tonic::transport::Channel;
 
 use self::tell::{Told, tell};
@@ -129,7 +129,8 @@ impl Identity {
                 let wait = u64::try_from(at_ms.saturating_sub(now_ms())).unwrap_or_default();
                 Duration::from_millis(wait.max(100)).min(LOOK_EVERY)
             });
-            tokio::time::sleep(wait).await;
+            // The bell may have been rung since.
+            let _ = tokio::time::timeout(wait, teller.bell.notified()).await;
         }
     }
 
@@ -170,6 +171,7 @@ impl Parts {
             routes: self.routes.clone(),
             roster: self.roster.clone(),
             timeout: self.settings.call_timeout,
+            bell: self.bell.clone(),
         }
     }
 }
@@ -181,6 +183,8 @@ struct Teller {
     routes: Arc<Routes>,
     roster: Roster,
     timeout: Duration,
+    /// Rung when there is more to tell.
+    bell: Arc<Notify>,
 }
 
 impl Teller {
@@ -189,6 +193,8 @@ impl Teller {
         let (done, told) = oneshot::channel();
         let telling = async move {
             self.tell_all(revocations).await;
+            // What failed is due soon.
+            self.bell.notify_one();
             // Nobody may be waiting any more.
             let _ = done.send(());
         };
