@@ -195,9 +195,21 @@ fn items(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Whether a field, its name in lower case, is about all of the site and not about the response that it comes with:
-/// what browsers would forget of the host, or let scripts of a plugin's answer for.
+/// what browsers would forget of the host, believe of its security, tell others of its addresses, or let a plugin's
+/// scripts answer for.
 pub fn is_for_site(name: &str) -> bool {
-    matches!(name, "clear-site-data" | "service-worker-allowed")
+    const FOR_SITE: [&str; 9] = [
+        "alt-svc",
+        "clear-site-data",
+        "expect-ct",
+        "nel",
+        "public-key-pins",
+        "report-to",
+        "service-worker-allowed",
+        "set-login",
+        "strict-transport-security",
+    ];
+    FOR_SITE.contains(&name)
 }
 
 /// A `Set-Cookie` as it may reach the browser: without `Domain`, below `path` only, so that no plugin reads or

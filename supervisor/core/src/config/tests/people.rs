@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::grant::Groups;
+use crate::identity::kind::InstanceKind;
 
 #[test]
 fn everything_about_people_has_a_default() {
