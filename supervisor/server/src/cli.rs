@@ -3,6 +3,7 @@
 //! Exit codes: 0, done; 1, failed; 2, the command line itself is wrong.
 
 mod application;
+mod backup;
 mod client;
 mod config;
 mod event;
@@ -56,6 +57,10 @@ pub enum Tool {
     Plugin(plugin::Plugin),
     /// Ask a running supervisor what became of events, and deal with those that were given up
     Event(event::Event),
+    /// Copy the database into a file, also while a supervisor uses it
+    Backup(backup::Backup),
+    /// Put a copy in the place of the database; no supervisor may use it meanwhile
+    Restore(backup::Restore),
     /// List, add, change and delete users
     User(user::User),
     /// List, add, change and delete clients: the applications that act for users
@@ -73,6 +78,10 @@ pub fn run(cli: Cli, environment: Environment) -> ExitCode {
         }
         Command::Tool(Tool::Plugin(plugin)) => plugin.run(&environment).map(|()| ExitCode::SUCCESS),
         Command::Tool(Tool::Event(event)) => event.run(&environment).map(|()| ExitCode::SUCCESS),
+        Command::Tool(Tool::Backup(backup)) => backup.run(&environment).map(|()| ExitCode::SUCCESS),
+        Command::Tool(Tool::Restore(restore)) => {
+            restore.run(&environment).map(|()| ExitCode::SUCCESS)
+        }
         Command::Tool(Tool::User(user)) => user.run(&environment).map(|()| ExitCode::SUCCESS),
         Command::Tool(Tool::Client(client)) => client.run(&environment).map(|()| ExitCode::SUCCESS),
         Command::Tool(Tool::Import(import)) => import.run(&environment).map(|()| ExitCode::SUCCESS),

@@ -13,6 +13,7 @@
 //!
 //! Migrations only go forward. A database that a newer Outboard has migrated is refused.
 
+pub mod backup;
 mod error;
 pub mod identity;
 mod instance;

@@ -7,7 +7,7 @@ use e2e::on_both_databases;
 use super::*;
 
 on_both_databases! {
-    fn a_plugin_keeps_and_finds_and_changes(stage: Stage) {
+    fn a_plugin_keeps_and_finds_and_changes(stage) {
         with_mock(&stage, GRANTS, "")?;
         let supervisor = stage.serve()?;
         let ok = |call: &str, args: Value| ok(&supervisor, call, args);
@@ -60,7 +60,7 @@ on_both_databases! {
         Ok(())
     }
 
-    fn of_a_hundred_who_take_one_key_one_has_it_and_all_others_are_told(stage: Stage) {
+    fn of_a_hundred_who_take_one_key_one_has_it_and_all_others_are_told(stage) {
         with_mock(&stage, GRANTS, "")?;
         let supervisor = stage.serve()?;
         ok(&supervisor, "storage.put", json!({ "key": "code", "value": "ann" }))?;
@@ -81,7 +81,7 @@ on_both_databases! {
         Ok(())
     }
 
-    fn what_is_kept_outlives_plugin_and_supervisor(stage: Stage) {
+    fn what_is_kept_outlives_plugin_and_supervisor(stage) {
         with_mock(&stage, GRANTS, "")?;
         let supervisor = stage.serve()?;
         ok(&supervisor, "storage.put", json!({ "key": "k", "value": "v" }))?;
@@ -99,7 +99,7 @@ on_both_databases! {
         Ok(())
     }
 
-    fn what_can_not_be_kept_is_refused_and_nothing_is_half_written(stage: Stage) {
+    fn what_can_not_be_kept_is_refused_and_nothing_is_half_written(stage) {
         with_mock(&stage, GRANTS, "[storage]\nquota = \"3MiB\"\n")?;
         let supervisor = stage.serve()?;
         let refused = |call: &str, args: Value| refused(&supervisor, call, args);
@@ -140,7 +140,7 @@ on_both_databases! {
         Ok(())
     }
 
-    fn a_plugin_without_the_grants_is_told_which_ones(stage: Stage) {
+    fn a_plugin_without_the_grants_is_told_which_ones(stage) {
         with_mock(&stage, "\"users.read\"", "")?;
         let supervisor = stage.serve()?;
         for (call, group) in [

@@ -5,7 +5,7 @@ use e2e::on_both_databases;
 use super::*;
 
 on_both_databases! {
-    fn a_lock_is_one_holders_until_it_is_let_go_or_its_time_is_over(stage: Stage) {
+    fn a_lock_is_one_holders_until_it_is_let_go_or_its_time_is_over(stage) {
         with_mock(&stage, GRANTS, "")?;
         let supervisor = stage.serve()?;
         let acquire = |args: Value| ok(&supervisor, "locks.acquire", args);
@@ -29,7 +29,7 @@ on_both_databases! {
         Ok(())
     }
 
-    fn what_can_not_be_a_lock_is_refused(stage: Stage) {
+    fn what_can_not_be_a_lock_is_refused(stage) {
         with_mock(&stage, GRANTS, "")?;
         let supervisor = stage.serve()?;
         for (args, word) in [

@@ -1,5 +1,6 @@
 //! What plugins keep in their host, through a real plugin that calls back: entries, locks, schedules, on both databases.
 
+mod backup;
 mod entries;
 mod locks;
 mod schedules;

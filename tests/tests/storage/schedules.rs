@@ -17,7 +17,7 @@ fn goes_off(supervisor: &Supervisor<'_>, name: &str, times: u64) -> Result<()> {
 }
 
 on_both_databases! {
-    fn what_is_set_goes_off_and_comes_again_after_a_failure(stage: Stage) {
+    fn what_is_set_goes_off_and_comes_again_after_a_failure(stage) {
         with_mock(&stage, GRANTS, "")?;
         let supervisor = stage.serve()?;
         let ok = |call: &str, args: Value| ok(&supervisor, call, args);
@@ -42,7 +42,7 @@ on_both_databases! {
         Ok(())
     }
 
-    fn one_that_fails_says_why_until_it_goes_well(stage: Stage) {
+    fn one_that_fails_says_why_until_it_goes_well(stage) {
         with_mock(&stage, GRANTS, "")?;
         let supervisor = stage.serve()?;
         ok(&supervisor, "schedules.set", json!({ "name": "bad", "every_ms": 600_000, "in_ms": 0, "data": { "fail": 2 } }))?;
@@ -58,7 +58,7 @@ on_both_databases! {
         Ok(())
     }
 
-    fn what_was_due_while_nobody_was_there_goes_off_once(stage: Stage) {
+    fn what_was_due_while_nobody_was_there_goes_off_once(stage) {
         with_mock(&stage, GRANTS, "")?;
         let supervisor = stage.serve()?;
         for (name, every) in [("once", None), ("often", Some(600_000))] {
@@ -76,7 +76,7 @@ on_both_databases! {
         Ok(())
     }
 
-    fn what_can_not_be_scheduled_is_refused(stage: Stage) {
+    fn what_can_not_be_scheduled_is_refused(stage) {
         with_mock(&stage, GRANTS, "")?;
         let supervisor = stage.serve()?;
         for (args, word) in [
