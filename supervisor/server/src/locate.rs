@@ -1,4 +1,4 @@
-//! Where IP addresses are, by a file of the operator's in MaxMind's format.
+//! Where IP addresses are, by a file of the operator's in the format of `MaxMind`.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};

@@ -15,7 +15,10 @@ const CODES: usize = 17;
 
 /// Of all instances. Clones count together.
 #[derive(Clone, Debug, Default)]
-pub struct CallCounts(Arc<Mutex<BTreeMap<(String, String), Weak<Counts>>>>);
+pub struct CallCounts(Arc<Mutex<Known>>);
+
+/// By plugin and instance.
+type Known = BTreeMap<(String, String), Weak<Counts>>;
 
 /// Of one instance, over all its processes. It goes with the last of them.
 #[derive(Debug)]
@@ -57,7 +60,7 @@ impl CallCounts {
         alive.flat_map(|((plugin, instance), counts)| counts.counted(&plugin, &instance)).collect()
     }
 
-    fn known(&self) -> MutexGuard<'_, BTreeMap<(String, String), Weak<Counts>>> {
+    fn known(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

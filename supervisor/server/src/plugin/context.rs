@@ -66,6 +66,7 @@ pub struct Settings {
 }
 
 impl Context {
+    #[expect(clippy::too_many_arguments, reason = "each is something else that drivers need")]
     pub fn new(
         launcher: Launcher,
         containment: Containment,

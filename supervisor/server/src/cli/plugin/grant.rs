@@ -202,19 +202,18 @@ fn write_table(plugins: &[PluginGrants]) -> io::Result<()> {
 /// What came of it.
 fn sentence(plugin: &PluginGrants) -> String {
     let (name, hash) = (plain(&plugin.name), short(&plugin.hash));
-    let granted = words(&plugin.granted);
-    let mut sentence = format!("{name}, version {hash}: granted {granted}");
+    let mut parts = vec![format!("{name}, version {hash}: granted {}", words(&plugin.granted))];
     if !plugin.missing.is_empty() {
-        sentence.push_str(&format!("; not granted {}", words(&plugin.missing)));
+        parts.push(format!("not granted {}", words(&plugin.missing)));
     }
     if let Some(waiting) = &plugin.waiting {
-        let missing = words(&waiting.missing);
-        sentence.push_str(&format!("; version {} still waits for {missing}", short(&waiting.hash)));
+        let (hash, missing) = (short(&waiting.hash), words(&waiting.missing));
+        parts.push(format!("version {hash} still waits for {missing}"));
         if waiting.missing.iter().any(|word| word == "remote_tcp") {
-            sentence.push_str(" (remote_tcp is granted in outboard.toml alone)");
+            parts.push("remote_tcp is granted in outboard.toml alone".to_owned());
         }
     }
-    sentence
+    parts.join("; ")
 }
 
 fn words(words: &[String]) -> String {
