@@ -65,10 +65,10 @@ impl Import {
             Err(LiveError::NotFound) => false,
             Err(error) => return Err(error),
         };
-        if !was_there {
-            self.live.add(kind, &sent.module, name, wanted).await?;
-        } else {
+        if was_there {
             self.live.set(kind, name, wanted).await?;
+        } else {
+            self.live.add(kind, &sent.module, name, wanted).await?;
         }
         match (instance.enabled, was_there) {
             (true, true) => self.live.reset(kind, name).await?,
