@@ -39,20 +39,12 @@ impl Key {
         Passki::base64_encode(&self.passkey.credential_id)
     }
 
-    /// How it looks on a page, with a button to remove it.
-    fn form(&self) -> Value {
+    /// How it looks in a list.
+    fn line(&self) -> String {
         let day = |text: &str| text.chars().take(10).collect::<String>();
-        let used = self
-            .used
-            .as_deref()
-            .map_or("not used yet".to_owned(), |used| format!("last used {}", day(used)));
-        json!({
-            "title": self.name,
-            "text": format!("Added {}, {used}.", day(&self.added)),
-            "fields": [],
-            "button": "Remove",
-            "data": { "register": "remove-credential", "id": self.id() },
-        })
+        let used = self.used.as_deref().map(day);
+        let used = used.map_or("not used yet".to_owned(), |day| format!("last used {day}"));
+        format!("{}, added {}, {used}", self.name, day(&self.added))
     }
 }
 
@@ -103,8 +95,16 @@ impl Keys {
     pub(crate) fn told(&self) -> Value {
         let shown = |key: &Key| json!({ "id": key.id(), "name": key.name, "added": key.added, "used": key.used });
         let keys: Vec<Value> = self.0.iter().map(shown).collect();
-        let mut forms: Vec<Value> = self.0.iter().map(Key::form).collect();
-        forms.push(json!({ "fields": [], "button": "Add another", "data": { "register": true } }));
+        let choice = |key: &Key| json!({ "value": key.id(), "label": key.line() });
+        let options: Vec<Value> = self.0.iter().map(choice).collect();
+        let forms = json!([
+            { "fields": [], "button": "Add another", "data": { "register": true } },
+            {
+                "fields": [{ "name": "id", "label": "Key", "kind": "choice", "options": options }],
+                "button": "Remove this key",
+                "data": { "register": "remove-credential" },
+            },
+        ]);
         json!({ "credentials": keys, "page": { "forms": forms } })
     }
 }
@@ -145,10 +145,11 @@ mod tests {
         let told = after.told();
         assert_eq!(told["credentials"][0]["used"], Value::Null);
         assert_eq!(told["credentials"][1]["used"], "1970-01-02T00:00:00Z");
-        let texts = [&told["page"]["forms"][0]["text"], &told["page"]["forms"][1]["text"]];
+        let options = &told["page"]["forms"][1]["fields"][0]["options"];
+        let labels = [&options[0]["label"], &options[1]["label"]];
         assert_eq!(
-            texts,
-            ["Added 1970-01-01, not used yet.", "Added 1970-01-01, last used 1970-01-02."]
+            labels,
+            ["one, added 1970-01-01, not used yet", "two, added 1970-01-01, last used 1970-01-02"]
         );
     }
 

@@ -81,7 +81,7 @@ impl Parameters {
             }
         };
         within("/challenge-duration", self.challenge_duration, 10, 3600);
-        within("/most-keys", self.most_keys as u64, 1, 100);
+        within("/most-keys", self.most_keys as u64, 1, 50);
         problems.or(Rules {
             name: Some(name.to_owned()).filter(|name| !name.is_empty()),
             id: Some(self.rp_id).filter(|id| !id.is_empty()),
