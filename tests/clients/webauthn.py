@@ -1,13 +1,14 @@
 """A person who adds a security key and logs in with it, in Chromium, whose own virtual key it is:
 
-webauthn.py CHROMIUM PROFILE PLAN
+webauthn.py CHROMIUM PROFILE PICTURES PLAN
 
-PROFILE is a directory that the browser may make and use, PLAN what the test has arranged, as JSON: origin, username,
-password, scheme, callback (what the plugin answers with), login (the URL that the application sends people to). Ends
-with status 0 if everything is as it should be.
+PROFILE is a directory that the browser may make and use, PICTURES one for what the pages look like, PLAN what the test
+has arranged, as JSON: origin, username, password, scheme, callback (what the plugin answers with), login (the URL that
+the application sends people to). Ends with status 0 if everything is as it should be.
 """
 
 import json
+import os
 import sys
 import time
 
@@ -54,7 +55,7 @@ def log_in(person, plan):
     person.press("Log in")
 
 
-def main(chromium, profile, plan):
+def main(chromium, profile, pictures, plan):
     plan = json.loads(plan)
     browser = Browser(chromium, profile)
     person = Person(browser)
@@ -78,6 +79,7 @@ def main(chromium, profile, plan):
     person.see(plan["scheme"])
     person.press("Set up")
     person.wait("document.querySelector('form[data-ceremony=create]')", "the question for a key")
+    browser.picture(os.path.join(pictures, "key-add.png"))
     person.press("Add")
     person.see("Your profile")
     keys = browser.call("WebAuthn.getCredentials", authenticatorId=authenticator)["credentials"]
@@ -87,10 +89,21 @@ def main(chromium, profile, plan):
     person.see("One more step")
     person.press(plan["scheme"])
     person.wait("document.querySelector('form[data-ceremony=get]')", "the question for the key")
+    browser.picture(os.path.join(pictures, "key-log-in.png"))
     person.press("Use a security key or passkey")
     person.wait(f"document.body.innerText.includes({json.dumps(plan['callback'])})", "back at the plugin")
     after = browser.call("WebAuthn.getCredentials", authenticatorId=authenticator)["credentials"]
     assert after[0]["signCount"] > keys[0]["signCount"], "the key was not used"
+
+    browser.go(plan["origin"] + "/profile.html")
+    person.see("Your profile")
+    person.press("Manage")
+    person.see(plan["scheme"])
+    browser.picture(os.path.join(pictures, "key-manage.png"))
+    person.press("Remove this key")
+    person.see("Your profile")
+    browser.go(plan["login"])
+    person.see("One more step is missing")
     browser.close()
 
 

@@ -84,7 +84,9 @@ fn a_person_adds_a_security_key_and_logs_in_with_it() -> Result<()> {
     });
     let profile = stage.root().join("profile");
     let (chromium, plan) = (places::client("chromium")?, plan.to_string());
-    let arguments = [chromium.as_os_str(), profile.as_os_str(), plan.as_ref()];
+    let pictures = places::pictures("pages")?;
+    let arguments =
+        [chromium.as_os_str(), profile.as_os_str(), pictures.as_os_str(), plan.as_ref()];
     let done = clients::run(&mut clients::python("webauthn.py", &arguments)?, LIMIT)?.good()?;
     println!("{}", done.text());
     Ok(())
