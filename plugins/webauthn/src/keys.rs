@@ -42,9 +42,10 @@ impl Key {
     /// How it looks in a list.
     fn line(&self) -> String {
         let day = |text: &str| text.chars().take(10).collect::<String>();
-        let used = self.used.as_deref().map(day);
-        let used = used.map_or("not used yet".to_owned(), |day| format!("last used {day}"));
-        format!("{}, added {}, {used}", self.name, day(&self.added))
+        match &self.used {
+            Some(used) => format!("{}, last used {}", self.name, day(used)),
+            None => format!("{}, added {}", self.name, day(&self.added)),
+        }
     }
 }
 
@@ -147,10 +148,7 @@ mod tests {
         assert_eq!(told["credentials"][1]["used"], "1970-01-02T00:00:00Z");
         let options = &told["page"]["forms"][1]["fields"][0]["options"];
         let labels = [&options[0]["label"], &options[1]["label"]];
-        assert_eq!(
-            labels,
-            ["one, added 1970-01-01, not used yet", "two, added 1970-01-01, last used 1970-01-02"]
-        );
+        assert_eq!(labels, ["one, added 1970-01-01", "two, last used 1970-01-02"]);
     }
 
     #[test]
