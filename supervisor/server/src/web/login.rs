@@ -8,9 +8,9 @@ mod schemes;
 use outboard_core::identity::evaluate::ScopeState;
 use outboard_core::identity::user::{User, UserId};
 
-pub(super) use self::pages::about_password;
 use super::ask::{Ask, Prompt};
 use super::form::Form;
+use super::show::sentences;
 use super::step::{Seen, Step, next};
 use super::visit::Visit;
 use super::way::{Blocked, Way};
@@ -157,7 +157,7 @@ async fn new_password(
                 let ask = visit.ask.clone();
                 return Ok(Ok(Done { ask, signed_in: None, is_consented: false }));
             }
-            Err(Failure::Invalid(errors)) => ("new", pages::about_password(&errors)),
+            Err(Failure::Invalid(errors)) => ("new", sentences(&errors)),
             Err(failure) => return Err(failure),
         }
     } else {

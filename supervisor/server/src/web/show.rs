@@ -75,6 +75,20 @@ pub(super) fn browser(user_agent: &str) -> String {
     }
 }
 
+/// What is wrong with fields, each error beginning with the name of one, as sentences.
+pub(super) fn sentences(errors: &[String]) -> String {
+    errors.iter().map(|error| sentence(error)).collect::<Vec<_>>().join(" ")
+}
+
+fn sentence(error: &str) -> String {
+    let end = if error.ends_with(['.', '!', '?']) { "" } else { "." };
+    let is_field = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase());
+    match error.split_once([':', ' ']) {
+        Some((field, rest)) if is_field(field) => format!("The {field} {}{end}", rest.trim_start()),
+        _ => format!("{error}{end}"),
+    }
+}
+
 /// What a scheme of a bundled plugin is, in few words and in a sentence.
 pub(super) fn scheme(module: &str) -> (&'static str, &'static str) {
     match module {
@@ -96,6 +110,20 @@ mod tests {
         assert_eq!((person.shown.as_str(), person.initial.as_str()), ("Älice Liddell", "Ä"));
         assert_eq!(Person::new("bob", Some(" "), false).shown, "bob");
         assert_eq!(Person::new("", None, false).initial, "");
+    }
+
+    #[test]
+    fn what_is_wrong_is_a_sentence() {
+        let check = |errors: &[&str], expected: &str| {
+            let errors: Vec<_> = errors.iter().map(|error| (*error).to_owned()).collect();
+            assert_eq!(sentences(&errors), expected);
+        };
+        check(
+            &["password must have at least 8 characters"],
+            "The password must have at least 8 characters.",
+        );
+        check(&["code: is wrong", "Try again!"], "The code is wrong. Try again!");
+        check(&["Nonsense"], "Nonsense.");
     }
 
     #[test]

@@ -146,15 +146,6 @@ pub(super) fn new_password(
     )
 }
 
-/// What is wrong with a password, for the one who has chosen it: without the name of the field.
-pub(in crate::web) fn about_password(errors: &[String]) -> String {
-    let errors = errors.iter().map(|error| {
-        let text = error.strip_prefix("password").unwrap_or(error).trim_start_matches([':', ' ']);
-        format!("The password {text}.")
-    });
-    errors.collect::<Vec<_>>().join(" ")
-}
-
 fn nothing(site: &Site, visit: &Visit, user: &User) -> Page {
     let links = [
         Link { url: around(site, visit).select_url, text: "Use another account" },
@@ -260,16 +251,4 @@ fn code(site: &Site, ask: &Ask, error: Option<&str>) -> Option<Page> {
     let action = site.path(&format!("{}/{instance}/device", site.prefix));
     let errors: Vec<_> = error.into_iter().collect();
     Some(Page::new("device.html", context! { title => "Connect a device", action, errors }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_wrong_with_a_password_is_a_sentence() {
-        let errors = ["password must have at least 8 characters".to_owned()];
-        assert_eq!(about_password(&errors), "The password must have at least 8 characters.");
-        assert_eq!(about_password(&["password: is empty".to_owned()]), "The password is empty.");
-    }
 }

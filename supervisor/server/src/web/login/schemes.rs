@@ -42,6 +42,7 @@ struct Shown<'a> {
 
 /// What `otp` is called as a plugin. It needs no beginning, so it is asked at once.
 const AT_ONCE: &str = "otp";
+const IN_THE_APP: &str = "Enter the code that your app or your device shows.";
 
 /// Asks for one of these, each of which would help.
 pub(super) fn ask(site: &Site, visit: &Visit, user: &User, ready: &[&SchemeState]) -> Answer {
@@ -51,7 +52,8 @@ pub(super) fn ask(site: &Site, visit: &Visit, user: &User, ready: &[&SchemeState
     match chosen.or(only) {
         Some(scheme) if scheme.module == AT_ONCE => {
             let (scheme, display_name) = (scheme.name.as_str(), scheme.display_name.as_str());
-            let shown = Shown { scheme, display_name, page: None, error: "", again: false };
+            let page = Some(SchemePage { text: IN_THE_APP.to_owned(), ..SchemePage::default() });
+            let shown = Shown { scheme, display_name, page, error: "", again: false };
             form(site, visit, user, shown, ready.len() > 1).into()
         }
         _ => choose(site, visit, user, ready, &[]).into(),
@@ -101,7 +103,7 @@ fn form(site: &Site, visit: &Visit, user: &User, shown: Shown<'_>, has_others: b
         "scheme.html",
         context! {
             title => shown.display_name,
-            lead => lead.unwrap_or("Enter the code that you have been given."),
+            lead => lead.unwrap_or("Enter the code that you got."),
             action => action(site, visit),
             csrf => visit.token(),
             user => person(user),
@@ -196,13 +198,14 @@ async fn wrong(
 ) -> Result<Answer, Failure> {
     let (status, error) = match &failure {
         Failure::Unauthorized => (401, "This is wrong, or was used before.".to_owned()),
-        Failure::Invalid(errors) => (400, errors.join(" ")),
+        Failure::Invalid(errors) => (400, show::sentences(errors)),
         _ => return refused(site, visit, progress, user, &failure).ok_or(failure),
     };
     let page = if scheme.module == "webauthn" {
         begin(site, visit, progress, user, scheme).await?
     } else {
-        None
+        let is_app = scheme.module == AT_ONCE;
+        is_app.then(|| SchemePage { text: IN_THE_APP.to_owned(), ..SchemePage::default() })
     };
     let shown = Shown {
         scheme: &scheme.name,
@@ -232,7 +235,7 @@ fn refused(
         Failure::Unauthorized | Failure::NotFound => {
             (403, "This way is not open to you.".to_owned(), None)
         }
-        Failure::Invalid(errors) => (400, errors.join(" "), None),
+        Failure::Invalid(errors) => (400, show::sentences(errors), None),
         Failure::ReadOnly(_) | Failure::Conflict(_) => return None,
     };
     let schemes = progress.states.iter().flat_map(|state| state.schemes());

@@ -8,7 +8,7 @@ use crate::identity::scopes::SignedInUser;
 use crate::identity::{Failure, Forced};
 use crate::web::answer::Answer;
 use crate::web::form::Form;
-use crate::web::login::about_password;
+use crate::web::show::sentences;
 use crate::web::visit::Visit;
 use crate::web::{Site, message};
 
@@ -27,7 +27,7 @@ pub(super) async fn password(
     }
     match site.identity.people().set_password(me.user.username.shown(), new).await {
         Ok(()) => Ok(Outcome::Done("password")),
-        Err(Failure::Invalid(errors)) => Ok(Outcome::Wrong("new", about_password(&errors))),
+        Err(Failure::Invalid(errors)) => Ok(Outcome::Wrong("new", sentences(&errors))),
         Err(Failure::ReadOnly(_)) => {
             let why = "Your account is kept elsewhere; its password can't be changed here.";
             Ok(Outcome::Wrong("new", why.to_owned()))

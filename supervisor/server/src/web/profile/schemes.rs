@@ -123,7 +123,7 @@ pub(super) async fn register(
             return Ok(Outcome::Answer(self::form(site, visit, &scheme, shown).into()));
         }
         Err(Failure::Unauthorized) => ("This is wrong, or was used before.".to_owned(), 403),
-        Err(Failure::Invalid(errors)) => (errors.join(" "), 400),
+        Err(Failure::Invalid(errors)) => (words::sentences(&errors), 400),
         Err(failure @ Failure::Limited { .. }) => (message::limited(&failure), 429),
         Err(failure) => return Err(failure),
     };
