@@ -93,7 +93,7 @@ pub(super) fn unreadable(_: &Site, unreadable: Unreadable) -> Answer {
         .into()
 }
 
-/// The callback_url leads to nowhere that is known.
+/// The `callback_url` leads to nowhere that is known.
 pub(super) fn nowhere() -> Answer {
     let text = "The application that sent you here wants you to go on to an address that is not known here. \
         Please go back, and tell those who run it.";

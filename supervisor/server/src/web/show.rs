@@ -1,5 +1,7 @@
 //! What pages tell people: names, times, and which browser it was.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -73,6 +75,15 @@ pub(super) fn browser(user_agent: &str) -> String {
         (None, None) if user_agent.is_empty() => "Unknown browser".to_owned(),
         (None, None) => user_agent.chars().take(LONGEST_AGENT).collect(),
     }
+}
+
+/// Bytes as two digits each.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a text does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// What is wrong with fields, each error beginning with the name of one, as sentences.

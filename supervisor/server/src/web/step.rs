@@ -46,7 +46,7 @@ pub(super) enum Step<'a> {
     Done,
 }
 
-pub(super) fn next<'a>(seen: Seen<'a>) -> Step<'a> {
+pub(super) fn next(seen: Seen<'_>) -> Step<'_> {
     match seen.prompt {
         Some(Prompt::SelectAccount) if seen.users > 0 => return Step::Select,
         Some(Prompt::Login) => return Step::Password { is_known: false },

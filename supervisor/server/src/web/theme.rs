@@ -11,6 +11,8 @@ use bytes::Bytes;
 use minijinja::value::Value;
 use minijinja::{Environment, UndefinedBehavior};
 
+use super::show::hex;
+
 const TEMPLATES: [(&str, &str); 13] = [
     ("base.html", include_str!("templates/base.html")),
     ("choose.html", include_str!("templates/choose.html")),
@@ -125,7 +127,7 @@ impl Theme {
             digest.update(&asset.bytes);
         }
         let hash = digest.finish();
-        hash.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+        hex(&hash.as_ref()[..6])
     }
 
     pub(super) fn asset(&self, name: &str) -> Option<&Asset> {

@@ -15,6 +15,7 @@ use rand::distr::Alphanumeric;
 
 use super::Site;
 use super::ask::Ask;
+use super::show::hex;
 use crate::gateway::own::Client;
 use crate::identity::Origin;
 
@@ -74,7 +75,7 @@ impl Visit {
             digest.update(part.as_bytes());
             digest.update(&[0]);
         }
-        digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(digest.finish().as_ref())
     }
 
     pub(super) fn knows(&self, token: &str) -> bool {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use minijinja::context;
-use outboard_core::identity::evaluate::SchemeState;
+use outboard_core::identity::evaluate::{SchemeState, ScopeState};
 use outboard_core::identity::user::User;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -238,7 +238,7 @@ fn refused(
         Failure::Invalid(errors) => (400, show::sentences(errors), None),
         Failure::ReadOnly(_) | Failure::Conflict(_) => return None,
     };
-    let schemes = progress.states.iter().flat_map(|state| state.schemes());
+    let schemes = progress.states.iter().flat_map(ScopeState::schemes);
     let mut ready: Vec<_> = schemes.filter(|it| it.is_registered && !it.is_authenticated).collect();
     ready.sort_by(|a, b| a.name.cmp(&b.name));
     ready.dedup_by(|a, b| a.name == b.name);
