@@ -9,11 +9,15 @@ mod config;
 mod event;
 mod fields;
 mod import;
+mod key;
 pub mod load;
 mod output;
 mod password;
 mod plugin;
+mod scheme;
+mod scope;
 mod serve;
+mod session;
 mod settings;
 mod user;
 mod whom;
@@ -67,6 +71,14 @@ pub enum Tool {
     Client(application::Client),
     /// Load users, clients, scopes, schemes and instances from a file
     Import(import::Import),
+    /// List, add, change and delete scopes: rights, and what must be proved for them
+    Scope(scope::Scope),
+    /// List and set up schemes: the ways to authenticate beyond the password
+    Scheme(scheme::Scheme),
+    /// Show where a user is signed in, and sign one out
+    Session(session::Session),
+    /// Make, list and disable API keys: what programs send instead of a session
+    Key(key::Key),
 }
 
 /// Runs a command to its end. Must be called before there are threads.
@@ -85,6 +97,12 @@ pub fn run(cli: Cli, environment: Environment) -> ExitCode {
         Command::Tool(Tool::User(user)) => user.run(&environment).map(|()| ExitCode::SUCCESS),
         Command::Tool(Tool::Client(client)) => client.run(&environment).map(|()| ExitCode::SUCCESS),
         Command::Tool(Tool::Import(import)) => import.run(&environment).map(|()| ExitCode::SUCCESS),
+        Command::Tool(Tool::Scope(scope)) => scope.run(&environment).map(|()| ExitCode::SUCCESS),
+        Command::Tool(Tool::Scheme(scheme)) => scheme.run(&environment).map(|()| ExitCode::SUCCESS),
+        Command::Tool(Tool::Session(session)) => {
+            session.run(&environment).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Tool(Tool::Key(key)) => key.run(&environment).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| fail(&error))
 }

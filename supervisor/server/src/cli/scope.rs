@@ -1,0 +1,59 @@
+//! `outboard scope list|show|add|set|delete`: what operators do about scopes.
+
+mod change;
+mod list;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use outboard_proto::admin::v1::scopes_client::ScopesClient;
+use tonic::transport::Channel;
+
+use super::client;
+use super::whom::Whom;
+use crate::environment::Environment;
+
+#[derive(Args, Debug)]
+pub struct Scope {
+    #[command(flatten)]
+    whom: Whom,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List scopes by name
+    List(list::List),
+    /// Show a scope
+    Show(list::Show),
+    /// Add a scope
+    Add(change::Add),
+    /// Change a scope: what is not given stays as it is
+    Set(change::Set),
+    /// Delete a scope; whoever has it keeps its name
+    Delete(change::Delete),
+}
+
+impl Scope {
+    pub(super) fn run(self, environment: &Environment) -> Result<()> {
+        let socket = self.whom.socket(environment)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let client = ScopesClient::new(client::channel(&socket).await?)
+                .max_decoding_message_size(client::MAX_ANSWER_BYTES);
+            self.command.run(client).await
+        })
+    }
+}
+
+impl Command {
+    async fn run(self, client: ScopesClient<Channel>) -> Result<()> {
+        match self {
+            Self::List(list) => list.run(client).await,
+            Self::Show(show) => show.run(client).await,
+            Self::Add(add) => add.run(client).await,
+            Self::Set(set) => set.run(client).await,
+            Self::Delete(delete) => delete.run(client).await,
+        }
+    }
+}
