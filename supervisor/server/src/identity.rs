@@ -61,6 +61,8 @@ pub(in crate::identity) struct Parts {
     pub(in crate::identity) limits: Limits,
     /// Rung when instances are to be told that somebody is gone.
     pub(in crate::identity) bell: Arc<Notify>,
+    /// Wrong codes of schemes: apart from passwords, since a scheme counts for itself as well.
+    pub(in crate::identity) codes: Limits,
 }
 
 /// Where a question about somebody comes from.
@@ -83,7 +85,9 @@ impl Identity {
         let passwords = Passwords::new(settings.cost)?;
         let limits = Limits::new(&settings);
         let bell = Arc::default();
-        Ok(Self(Arc::new(Parts { store, routes, roster, settings, passwords, limits, bell })))
+        let codes = Limits::for_codes(&settings);
+        let parts = Parts { store, routes, roster, settings, passwords, limits, bell, codes };
+        Ok(Self(Arc::new(parts)))
     }
 
     pub fn settings(&self) -> &Settings {

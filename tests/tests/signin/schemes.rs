@@ -1,4 +1,4 @@
-//! `outboard.host.v1.Schemes`, and schemes that hang, fail or die.
+//! `outboard.host.v1.Schemes`, and schemes that hang or fail.
 
 use std::time::{Duration, Instant};
 
@@ -30,7 +30,7 @@ on_both_databases! {
         let listed = good(&mut ann, "schemes.list", json!({}))?;
         ensure!(listed.as_array().is_some_and(|all| all.len() == 1 && all[0]["name"] == "code"), "{listed}");
         ensure!(good(&mut ann, "schemes.can_use", code(json!({})))? == "available");
-        ensure!(refused(&mut ann, "schemes.registration", code(json!({})))? == "NotFound");
+        ensure!(refused(&mut ann, "schemes.registration", code(json!({})))? == "Refused");
         ensure!(refused(&mut ann, "schemes.register", code(json!({ "data": { "register": "x" } })))? == "Invalid");
         good(&mut ann, "schemes.register", code(json!({ "data": { "register": true } })))?;
         ensure!(good(&mut ann, "schemes.can_use", code(json!({})))? == "registered");
@@ -86,32 +86,30 @@ on_both_databases! {
         Ok(())
     }
 
-    fn a_scheme_that_hangs_fails_or_dies_lets_nobody_in(stage) {
+    fn a_scheme_that_hangs_or_fails_lets_nobody_in(stage) {
         prepare(&stage, &["sessions", "schemes"])?;
         let supervisor = stage.serve()?;
         let mut admin = supervisor.admin()?;
         people(&mut admin)?;
-        for (trouble, within) in [("hang", 20), ("error", 2), ("panic", 2), ("crash", 20)] {
+        for (trouble, within) in [("hang", 20), ("error", 10), ("panic", 10)] {
             let name = format!("bad-{trouble}");
             let parameters = json!({
                 "mock-value": "42", "scheme": { "accept_all": true, "register_all": true,
                                                 "trouble": { "calls": ["validate", "can_use"], trouble: true } },
             });
             let instance = json!({ "module": "mock", "name": name, "display_name": "", "parameters": parameters });
-            super::ok(admin.post("/api/mod/scheme/", &instance)?)?;
+            crate::ok(admin.post("/api/mod/scheme/", &instance)?)?;
             let scope = json!({ "name": trouble, "scheme": { "2": [{ "scheme_type": "mock", "scheme_name": name }] } });
-            super::ok(admin.post("/api/scope/", &scope)?)?;
+            crate::ok(admin.post("/api/scope/", &scope)?)?;
             let scopes = json!({ "scope": ["g_profile", "plain", "twofold", trouble] });
-            super::ok(admin.put("/api/user/ann", &scopes)?)?;
+            crate::ok(admin.put("/api/user/ann", &scopes)?)?;
             let mut ann = signed_in(&supervisor, "ann")?;
             let begin = Instant::now();
             let status = bad_code(&mut ann, &name)?;
             ensure!(status != 200, "{trouble}: {status}");
             ensure!(begin.elapsed() < Duration::from_secs(within), "{trouble}: {:?}", begin.elapsed());
-            supervisor.wait_for("mock", |plugin| plugin.state() == "serving")?;
             let told = ann.get(&format!("/api/auth/scheme/?scope={trouble}"))?.json()?;
             ensure!(told[trouble]["available"] == false, "{trouble}: {told}");
-            supervisor.wait_for("mock", |plugin| plugin.state() == "serving")?;
             let told = ann.get("/api/auth/scheme/?scope=plain")?.json()?;
             ensure!(told["plain"]["password_authenticated"] == true, "{trouble}: {told}");
         }

@@ -1,6 +1,6 @@
 //! `outboard.host.v1.Sessions`.
 
-use anyhow::{Result, ensure};
+use anyhow::ensure;
 use e2e::on_both_databases;
 use serde_json::{Value, json};
 
@@ -80,14 +80,14 @@ on_both_databases! {
         let before = ann.clone();
         ensure!(good(&mut ann, "sessions.is_satisfied", scopes(&["plain"]))? == true);
         let mut again = before.clone();
-        again.sign_in("bob", super::PASSWORD)?;
+        again.sign_in("bob", crate::PASSWORD)?;
         // The new sign-in has changed the cookie, so that the old one is worth nothing.
         ensure!(good(&mut before.clone(), "sessions.check", scopes(&[]))? == "ended");
         ensure!(good(&mut again, "sessions.check", scopes(&[]))?["user"]["username"] == "bob");
-        super::ok(again.post("/api/auth/", &json!({ "username": "ann" }))?)?;
+        crate::ok(again.post("/api/auth/", &json!({ "username": "ann" }))?)?;
         ensure!(good(&mut again, "sessions.check", scopes(&[]))?["user"]["username"] == "ann");
         let mut stolen = again.clone();
-        super::ok(again.delete("/api/auth/")?)?;
+        crate::ok(again.delete("/api/auth/")?)?;
         ensure!(good(&mut stolen, "sessions.check", scopes(&[]))? == "ended");
         ensure!(good(&mut stolen, "sessions.is_satisfied", scopes(&["plain"]))? == false);
         Ok(())

@@ -41,11 +41,11 @@ struct List {
 }
 
 #[derive(Args, Debug)]
-#[group(id = "which", required = true, args = ["session", "all"])]
 struct End {
     /// The user's name
     username: String,
     /// Which session, as `outboard session list` shows it
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
     session: Option<String>,
     /// All of the user's sessions
     #[arg(long)]

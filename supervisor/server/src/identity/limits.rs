@@ -34,11 +34,24 @@ pub(super) struct Attempt<'a> {
     place: String,
 }
 
+/// How many wrong codes are as bad as one wrong password: most schemes ask for several things in a row, and count too.
+const CODES: u32 = 3;
+
 impl Limits {
     pub(super) fn new(settings: &Settings) -> Self {
+        Self::of(settings.attempts, settings.attempts_address)
+    }
+
+    /// For what users prove by schemes.
+    pub(super) fn for_codes(settings: &Settings) -> Self {
+        let [names, places] = [settings.attempts, settings.attempts_address];
+        Self::of(names.saturating_mul(CODES), places.saturating_mul(CODES))
+    }
+
+    fn of(attempts: u32, attempts_address: u32) -> Self {
         let tried = Tried {
-            names: Attempts::new(settings.attempts, MOST_KEYS),
-            places: Attempts::new(settings.attempts_address, MOST_KEYS),
+            names: Attempts::new(attempts, MOST_KEYS),
+            places: Attempts::new(attempts_address, MOST_KEYS),
         };
         Self { began: Instant::now(), tried: Mutex::new(tried) }
     }

@@ -100,7 +100,7 @@ impl Schemes<'_> {
     ///
     /// # Errors
     /// [`Failure::NotFound`]: there is no such scheme. [`Failure::Unauthorized`]: it is not the user, or the scheme is not
-    /// one of theirs. [`Failure::Invalid`]: as the scheme says.
+    /// one of theirs. [`Failure::Invalid`]: as the scheme says. [`Failure::Limited`]: there were too many wrong ones.
     pub async fn authenticate(
         self,
         cookie: Option<&str>,
@@ -119,7 +119,15 @@ impl Schemes<'_> {
         };
         let session = session.filter(|session| session.has(&user.id));
         let at = At { session: session.as_ref(), origin };
-        self.validate(name, user, at, value).await?;
+        let attempt = self.0.codes.attempt(&format!("{} by {name}", user.id), &origin.address)?;
+        match self.validate(name, user, at, value).await {
+            // Dropped, it counts.
+            Err(Failure::Unauthorized) => return Err(Failure::Unauthorized),
+            validated => {
+                attempt.forgive();
+                validated?;
+            }
+        }
         let expires_ms = scheme.settings.expires_ms(now_ms());
         let by = Method::Scheme { instance: name, expires_ms };
         self.0.sessions().sign_in(cookie, user, by, origin).await

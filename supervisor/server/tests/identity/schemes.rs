@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use outboard::identity::Failure;
 use outboard::identity::schemes::At;
+use outboard::identity::{Failure, Origin, Settings};
 use outboard_core::identity::scheme::{Availability, SchemeSettings};
 use outboard_proto::plugin::v1::Capability;
 use serde_json::json;
 
-use crate::fixture::{Act, Host, on_both_databases, texts};
+use crate::fixture::{Act, Host, on_both_databases, settings, texts};
 
 fn plain() -> SchemeSettings {
     SchemeSettings { allow_user_register: true, ..SchemeSettings::default() }
@@ -55,6 +55,31 @@ on_both_databases! {
         schemes.deregister("otp", &ann, at(&host)).await.unwrap();
         otp.registers(&ann);
         assert!(!satisfied(&host, &cookie, "s").await, "what was proved before counts no more");
+    }
+
+    async fn wrong_codes_are_few(host: Host) {
+        let (ann, bob) = (host.user("ann", &["s"]).await, host.user("bob", &["s"]).await);
+        let otp = host.scheme("otp", plain(), Act::Good);
+        otp.registers(&ann);
+        otp.registers(&bob);
+        host.scope_with("s", &["otp"]).await;
+        let strict = host.with(Settings { attempts: 1, ..settings() });
+        let schemes = strict.schemes();
+        let (wrong, right) = (json!({ "code": "wrong" }), json!({ "code": "1" }));
+        let mut looked_at = 0;
+        for at in 0..1000 {
+            let origin = Origin { address: format!("192.0.2.{}", at % 200), ..host.origin.clone() };
+            match schemes.authenticate(None, &ann, "otp", &wrong, &origin).await.unwrap_err() {
+                Failure::Unauthorized => looked_at += 1,
+                Failure::Limited { .. } => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!((3..10).contains(&looked_at), "{looked_at}");
+        assert_eq!(otp.calls(), looked_at, "the others are not even asked about");
+        let late = schemes.authenticate(None, &ann, "otp", &right, &host.origin).await.unwrap_err();
+        assert!(matches!(late, Failure::Limited { .. }), "{late:?}");
+        schemes.authenticate(None, &bob, "otp", &right, &host.origin).await.unwrap();
     }
 
     async fn a_scheme_is_told_who_and_where_and_no_secret(host: Host) {
