@@ -7,7 +7,7 @@ use outboard_core::identity::scope::Scope;
 use outboard_core::identity::user::User;
 use serde_json::{Value, json};
 
-use super::{Clients, Failure, Parts, now_ms};
+use super::{Failure, Parts, now_ms};
 
 /// What users have consented to.
 #[derive(Clone, Copy)]
@@ -94,7 +94,7 @@ impl Consents<'_> {
     }
 
     async fn client(self, client_id: &str) -> Result<Client, Failure> {
-        let client = Clients(self.0).get(client_id).await?;
+        let client = self.0.clients().get(client_id).await?;
         if client.enabled {
             Ok(client)
         } else {

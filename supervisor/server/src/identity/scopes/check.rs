@@ -13,7 +13,7 @@ use outboard_core::identity::user::{User, UserId};
 use super::Scopes;
 use crate::identity::schemes::At;
 use crate::identity::sessions::Session;
-use crate::identity::{Failure, Origin, People, now_ms};
+use crate::identity::{Failure, Origin, now_ms};
 
 /// What a cookie is worth.
 #[derive(Clone, Debug)]
@@ -177,7 +177,7 @@ impl Scopes<'_> {
     /// Nobody who is gone or disabled.
     async fn current_user(self, session: &Session) -> Result<Option<User>, Failure> {
         let Some(current) = session.current() else { return Ok(None) };
-        match People(self.0).get_by_id(&UserId::stored(current.account.clone())).await {
+        match self.0.people().get_by_id(&UserId::stored(current.account.clone())).await {
             Ok(user) => Ok(Some(user).filter(|user| user.enabled)),
             Err(Failure::NotFound) => Ok(None),
             Err(failure) => Err(failure),
