@@ -15,6 +15,7 @@ impl Caller {
 }
 
 /// What a plugin is told when the database fails. The operator is told the rest.
+#[expect(clippy::needless_pass_by_value, reason = "that is how map_err gives it")]
 pub(super) fn failed(error: StoreError) -> Status {
     tracing::error!(%error, "a plugin's call could not be answered");
     if error.fault().is_temporary() {

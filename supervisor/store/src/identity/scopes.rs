@@ -148,7 +148,7 @@ fn groups_stored(groups: &[Group]) -> String {
     let groups = groups.iter().map(
         |group| json!({ "name": group.name, "required": group.required, "schemes": group.schemes }),
     );
-    Value::from_iter(groups).to_string()
+    groups.collect::<Value>().to_string()
 }
 
 /// Only ever written by [`groups_stored`].

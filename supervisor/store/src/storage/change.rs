@@ -131,21 +131,21 @@ async fn increment(
     let Some(sum) = sum else { return Ok(Err(refused(there))) };
     let digits = sum.to_string().into_bytes();
     let done = Done { version: number(space.version), value: sum, existed: false };
-    match (there, &value) {
-        (Some(there), Some(value)) => {
-            let grown = (digits.len() as i64) - (value.len() as i64);
-            let now = there.bytes + grown;
-            space.bytes -= there.bytes;
-            space.rewrite(key, &digits, now).await?;
-        }
-        _ => {
-            let tags = sorted(tags);
-            let end = end(space.now_ms, *expires_in);
-            space.bytes -= found.map_or(0, |found| found.bytes);
-            space.write(key, &digits, end, &tags, bytes(key, digits.len(), &tags)).await?;
-        }
+    if let (Some(there), Some(value)) = (there, &value) {
+        let bytes = there.bytes - size(value) + size(&digits);
+        space.bytes -= there.bytes;
+        space.rewrite(key, &digits, bytes).await?;
+    } else {
+        let tags = sorted(tags);
+        let end = end(space.now_ms, *expires_in);
+        space.bytes -= found.map_or(0, |found| found.bytes);
+        space.write(key, &digits, end, &tags, bytes(key, digits.len(), &tags)).await?;
     }
     Ok(Ok(done))
+}
+
+fn size(value: &[u8]) -> i64 {
+    i64::try_from(value.len()).unwrap_or(i64::MAX)
 }
 
 fn judged(condition: Option<Condition>, there: Option<&Found>) -> Result<(), Refused> {

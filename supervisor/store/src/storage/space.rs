@@ -202,7 +202,7 @@ impl<'a> Space<'a> {
 
 fn tags_stored(tags: &[Tag]) -> String {
     let tags = tags.iter().map(|tag| serde_json::json!([tag.name, tag.value]));
-    serde_json::Value::from_iter(tags).to_string()
+    tags.collect::<serde_json::Value>().to_string()
 }
 
 /// Only ever written by [`tags_stored`].

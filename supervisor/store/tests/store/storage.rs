@@ -13,7 +13,7 @@ use outboard_store::storage::{Changed, Condition, Done, Entry, Operation, Put, T
 
 const QUOTA: u64 = 1 << 26;
 /// Longer than any test.
-const LONG: Duration = Duration::from_secs(3600);
+const LONG: Duration = Duration::from_hours(1);
 
 fn put(key: &str, value: &str) -> Put {
     Put {

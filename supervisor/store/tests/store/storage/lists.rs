@@ -52,7 +52,7 @@ on_both_databases! {
                     if !page.has_more {
                         break;
                     }
-                    after = page.entries.last().unwrap().key.clone();
+                    after.clone_from(&page.entries.last().unwrap().key);
                 }
                 let expected: Vec<_> = (0..25).map(|n| format!("k{n:02}")).collect();
                 assert_eq!(read, expected, "{limit} {bytes} {by_tag}");
