@@ -12,7 +12,7 @@ use outboard::gateway::own::Client as Asker;
 use tokio::sync::Semaphore;
 
 use crate::client::{Client, get, post, raw, request};
-use crate::fixture::{Fixture, Setup, echo};
+use crate::fixture::{Dropped, Fixture, Setup, echo, eventually};
 
 async fn start(own: Router) -> Fixture {
     let mut setup = Setup::framed(&["* *"]);
@@ -101,12 +101,13 @@ async fn what_goes_wrong_in_the_host_costs_that_request() {
 
 #[tokio::test]
 async fn a_change_is_made_to_its_end_and_a_question_is_not() {
-    let (begun, go, done) =
-        (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
-    let steps = (begun.clone(), go.clone(), done.clone());
+    let semaphore = || Arc::new(Semaphore::new(0));
+    let (begun, go, over, done) = (semaphore(), semaphore(), semaphore(), semaphore());
+    let steps = (begun.clone(), go.clone(), over.clone(), done.clone());
     let work = move || {
-        let (begun, go, done) = steps.clone();
+        let (begun, go, over, done) = steps.clone();
         async move {
+            let _over = Dropped(over);
             begun.add_permits(1);
             go.acquire().await.unwrap().forget();
             done.add_permits(1);
@@ -117,19 +118,18 @@ async fn a_change_is_made_to_its_end_and_a_question_is_not() {
     for method in ["GET", "POST"] {
         let mut client = Client::connect(fixture.address).await;
         client.send(request(method, "/x", "", "")).await;
-        begun.acquire().await.unwrap().forget();
+        soon(begun.acquire()).await.unwrap().forget();
         drop(client);
-    }
-    go.add_permits(2);
-    let patience = Duration::from_secs(10);
-    tokio::time::timeout(patience, done.acquire()).await.expect("it is done").unwrap().forget();
-    // The question had its turn before, if it had one at all.
-    tokio::time::timeout(patience, async {
-        while go.available_permits() != 1 {
-            tokio::task::yield_now().await;
+        eventually(|| fixture.routes.observer().connections() == 0).await;
+        if method == "GET" {
+            soon(over.acquire()).await.unwrap().forget();
         }
-    })
-    .await
-    .expect("nobody took the other permit");
-    assert_eq!(done.available_permits(), 0);
+    }
+    assert_eq!((over.available_permits(), done.available_permits()), (0, 0));
+    go.add_permits(1);
+    soon(done.acquire()).await.unwrap().forget();
+}
+
+async fn soon<F: Future>(future: F) -> F::Output {
+    tokio::time::timeout(Duration::from_secs(10), future).await.expect("it comes about in time")
 }
