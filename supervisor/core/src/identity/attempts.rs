@@ -8,7 +8,7 @@ use std::hash::Hash;
 use std::time::Duration;
 
 /// In this time a bucket that is empty fills up.
-pub const FILLS_IN: Duration = Duration::from_secs(60);
+pub const FILLS_IN: Duration = Duration::from_mins(1);
 
 /// The buckets of many keys. Time is counted from any moment that stays the same.
 #[derive(Debug)]

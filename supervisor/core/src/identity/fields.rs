@@ -32,6 +32,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A text, or null for none.
+    #[expect(clippy::option_option, reason = "not said, none, and a text are three things")]
     pub(super) fn text_or_none(&mut self, name: &str) -> Option<Option<String>> {
         match self.object.get(name)? {
             Value::Null => Some(None),

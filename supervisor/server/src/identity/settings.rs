@@ -59,7 +59,7 @@ impl Default for Settings {
             call_timeout: Duration::from_secs(10),
             least_password: 8,
             cost: Cost::default(),
-            session_expires: Duration::from_secs(4 * 7 * 24 * 3600),
+            session_expires: Duration::from_hours(4 * 7 * 24),
             session_multiple: true,
             external_url: "http://localhost".into(),
         }
