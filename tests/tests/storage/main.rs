@@ -36,6 +36,7 @@ fn answer(supervisor: &Supervisor<'_>, call: &str, args: &Value) -> Result<Value
     reply.json()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "made for the call")]
 fn ok(supervisor: &Supervisor<'_>, call: &str, args: Value) -> Result<Value> {
     let answer = answer(supervisor, call, &args)?;
     let ok = answer.get("ok").with_context(|| format!("{call} {args}: {answer}"))?;
@@ -43,6 +44,7 @@ fn ok(supervisor: &Supervisor<'_>, call: &str, args: Value) -> Result<Value> {
 }
 
 /// The kind of an error and its words.
+#[expect(clippy::needless_pass_by_value, reason = "made for the call")]
 fn refused(supervisor: &Supervisor<'_>, call: &str, args: Value) -> Result<(String, String)> {
     let answer = answer(supervisor, call, &args)?;
     let text = |name: &str| answer["error"][name].as_str().map(str::to_owned);

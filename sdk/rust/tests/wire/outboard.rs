@@ -10,7 +10,7 @@ use outboard_proto::host::v1::events_server::{Events, EventsServer};
 use outboard_proto::host::v1::host_server::{Host, HostServer};
 use outboard_proto::host::v1::log_server::{Log, LogServer};
 use outboard_proto::host::v1::{
-    AddRequest, AddResponse, AnnounceRequest, AnnounceResponse, EmitReceipt, EmitRequest,
+    self, AddRequest, AddResponse, AnnounceRequest, AnnounceResponse, EmitReceipt, EmitRequest,
     EmitResponse, Endpoint, InfoRequest, InfoResponse, RemoveRequest, RemoveResponse, WriteRequest,
     WriteResponse,
 };
@@ -92,6 +92,41 @@ impl Host for Callbacks {
             base_path: "/api/one/".to_owned(),
             ..InfoResponse::default()
         }))
+    }
+
+    async fn config(
+        &self,
+        _: Request<v1::ConfigRequest>,
+    ) -> Result<Response<v1::ConfigResponse>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+
+    async fn external_url(
+        &self,
+        _: Request<v1::ExternalUrlRequest>,
+    ) -> Result<Response<v1::ExternalUrlResponse>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+
+    async fn login_url(
+        &self,
+        _: Request<v1::LoginUrlRequest>,
+    ) -> Result<Response<v1::LoginUrlResponse>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+
+    async fn hash(
+        &self,
+        _: Request<v1::HashRequest>,
+    ) -> Result<Response<v1::HashResponse>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+
+    async fn locate(
+        &self,
+        _: Request<v1::LocateRequest>,
+    ) -> Result<Response<v1::LocateResponse>, Status> {
+        Err(Status::unimplemented("not here"))
     }
 }
 
