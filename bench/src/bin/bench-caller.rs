@@ -64,7 +64,7 @@ async fn ask(host: Arc<Host>, request: Request) -> Result<Response, Failure> {
     for asker in askers.collect::<Vec<_>>() {
         latencies.extend(asker.await.map_err(failed)?.map_err(failed)?);
     }
-    Ok(Response::json(&json!({ "took_us": took.as_micros() as u64, "us": latencies })))
+    Ok(Response::json(&json!({ "seconds": took.as_secs(), "us": latencies })))
 }
 
 impl Question {

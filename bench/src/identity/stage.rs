@@ -111,7 +111,7 @@ impl Stage {
         let (head, body) = answer.split_once("\r\n\r\n").context("no head")?;
         ensure!(head.split(' ').nth(1) == Some("200"), "{question}: {answer}");
         let answered: Answered = serde_json::from_str(body)?;
-        Calls::of(&answered.us, Duration::from_micros(answered.took_us))
+        Calls::of(&answered.us, Duration::from_secs(answered.seconds))
     }
 
     /// One request on a connection of its own.
@@ -130,7 +130,7 @@ impl Stage {
 
 #[derive(Deserialize)]
 struct Answered {
-    took_us: u64,
+    seconds: u64,
     us: Vec<f64>,
 }
 

@@ -35,7 +35,7 @@ on_both_databases! {
         }
         // Signing in is no exception: nobody is signed in as somebody else by a page.
         let mut page = supervisor.client();
-        page.headers = "origin: https://evil.example\r\n".to_owned();
+        "origin: https://evil.example\r\n".clone_into(&mut page.headers);
         let body = json!({ "username": "admin", "password": e2e::supervisor::api::PASSWORD });
         names(&expect(page.post("/api/auth/", &body), 403)?, "a page of another origin")?;
         ensure!(page.cookie.is_none());
@@ -46,7 +46,7 @@ on_both_databases! {
         stage.configure("[cors]\norigins = [\"https://app.example\"]\n")?;
         let supervisor = stage.serve()?;
         let mut admin = supervisor.admin()?;
-        admin.headers = "origin: https://app.example\r\n".to_owned();
+        "origin: https://app.example\r\n".clone_into(&mut admin.headers);
         let reply = expect(admin.get("/api/profile"), 200)?;
         ensure!(reply.header("access-control-allow-origin") == Some("https://app.example"));
         ensure!(reply.header("access-control-allow-credentials") == Some("true"));

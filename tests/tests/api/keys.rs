@@ -76,7 +76,7 @@ on_both_databases! {
         }
         // A wrong key is not made good by a cookie.
         let mut both = admin.clone();
-        both.headers = "authorization: token x\r\n".to_owned();
+        "authorization: token x\r\n".clone_into(&mut both.headers);
         expect(both.get("/api/user"), 401)?;
         let mut ada = supervisor.client();
         ada.sign_in("ada", PASSWORD)?;

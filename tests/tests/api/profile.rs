@@ -51,10 +51,10 @@ on_both_databases! {
         let mut admin = supervisor.admin()?;
         add_user(&mut admin, "ada", &["g_profile"])?;
         let mut here = supervisor.client();
-        here.headers = "user-agent: here\r\n".to_owned();
+        "user-agent: here\r\n".clone_into(&mut here.headers);
         here.sign_in("ada", PASSWORD)?;
         let mut there = supervisor.client();
-        there.headers = "user-agent: there\r\n".to_owned();
+        "user-agent: there\r\n".clone_into(&mut there.headers);
         there.sign_in("ada", PASSWORD)?;
 
         let listed = expect(here.get("/api/profile/session/"), 200)?.json()?;

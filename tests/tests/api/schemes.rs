@@ -25,6 +25,7 @@ fn prepare(admin: &mut Client<'_>, more: &Value) -> Result<()> {
     add_user(admin, "ada", &["g_profile", "s1"])
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "made for the call")]
 fn of(scheme: &str, value: Value) -> Value {
     json!({ "username": "ada", "scheme_type": "mock", "scheme_name": scheme, "value": value })
 }

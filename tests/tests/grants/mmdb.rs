@@ -1,11 +1,11 @@
-//! A small database in MaxMind's format: one IPv4 network of 24 bits, and where it is.
+//! A small database in `MaxMind`'s format: one IPv4 network of 24 bits, and where it is.
 
 /// Behind the tree, before the data.
 const SEPARATOR: usize = 16;
 const BITS: usize = 24;
 
 /// The whole file.
-pub fn of(network: [u8; 3], city: &str, country: &str, code: &str) -> Vec<u8> {
+pub(crate) fn of(network: [u8; 3], city: &str, country: &str, code: &str) -> Vec<u8> {
     let nowhere = BITS;
     let mut file = Vec::new();
     for bit in 0..BITS {

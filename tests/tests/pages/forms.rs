@@ -8,6 +8,10 @@ use super::person::Person;
 const FIELDS: [(&str, &str); 3] =
     [("step", "password"), ("username", "admin"), ("password", "nonsense")];
 
+fn with(token: &str) -> Vec<(&str, &str)> {
+    [&[("csrf", token)][..], &FIELDS].concat()
+}
+
 #[test]
 fn a_form_without_what_only_our_page_knows_does_nothing() -> Result<()> {
     let stage = Stage::new()?;
@@ -16,9 +20,6 @@ fn a_form_without_what_only_our_page_knows_does_nothing() -> Result<()> {
     person.post("/login.html", &FIELDS)?.is(403, "Please try again")?;
     let page = person.go("/login.html")?.is(200, "Log in")?;
     person.post("/login.html", &FIELDS)?.is(403, "Please try again")?;
-    fn with(token: &str) -> Vec<(&str, &str)> {
-        [&[("csrf", token)][..], &FIELDS].concat()
-    }
     person.post("/login.html", &with("nonsense"))?.is(403, "Please try again")?;
     // Somebody else's browser.
     let token = page.form(("step", "password"))?.value("csrf").unwrap_or_default().to_owned();

@@ -6,18 +6,18 @@ use e2e::supervisor::Supervisor;
 
 use super::person::{Person, Seen};
 
-pub const COOKIE: &str = "GLEWLWYD2_SESSION_ID";
+pub(crate) const COOKIE: &str = "GLEWLWYD2_SESSION_ID";
 /// What the administrator of the tests chooses.
-pub const OWN: &str = "a password of my own";
+pub(crate) const OWN: &str = "a password of my own";
 
 /// The password that a first start has printed.
-pub fn first_password(supervisor: &Supervisor<'_>) -> Result<String> {
+pub(crate) fn first_password(supervisor: &Supervisor<'_>) -> Result<String> {
     let line = supervisor.table.wait(0, "first sign-in: ")?;
     Ok(line.rsplit(' ').next().context("no password")?.to_owned())
 }
 
 /// The administrator, who has come for the first time.
-pub fn admin<'a>(supervisor: &'a Supervisor<'a>) -> Result<Person<'a>> {
+pub(crate) fn admin<'a>(supervisor: &'a Supervisor<'a>) -> Result<Person<'a>> {
     let first = first_password(supervisor)?;
     let mut admin = Person::new(supervisor);
     let page = admin.sign_in("/login.html", "admin", &first)?.is(200, "Choose a password")?;

@@ -9,17 +9,16 @@ use e2e::supervisor::{Supervisor, http::Reply};
 const PLAIN: &str = "-._~";
 
 #[derive(Clone)]
-pub struct Person<'a> {
+pub(crate) struct Person<'a> {
     pub supervisor: &'a Supervisor<'a>,
     pub cookies: BTreeMap<String, String>,
     /// Whole lines, for each request.
     pub headers: String,
 }
 
-/// A page, and where it is.
+/// A page.
 #[derive(Debug, Clone)]
-pub struct Seen {
-    pub path: String,
+pub(crate) struct Seen {
     pub status: u16,
     pub html: String,
     reply: Reply,
@@ -27,30 +26,29 @@ pub struct Seen {
 
 /// A form of a page.
 #[derive(Debug, Clone)]
-pub struct Form {
+pub(crate) struct Form {
     pub action: String,
     pub hidden: Vec<(String, String)>,
-    html: String,
 }
 
 impl<'a> Person<'a> {
-    pub fn new(supervisor: &'a Supervisor<'a>) -> Self {
+    pub(crate) fn new(supervisor: &'a Supervisor<'a>) -> Self {
         Self { supervisor, cookies: BTreeMap::new(), headers: String::new() }
     }
 
     /// The page at a path, whatever it is.
-    pub fn open(&mut self, path: &str) -> Result<Seen> {
+    pub(crate) fn open(&mut self, path: &str) -> Result<Seen> {
         self.ask("GET", path, "")
     }
 
     /// The page that redirections lead to.
-    pub fn go(&mut self, path: &str) -> Result<Seen> {
+    pub(crate) fn go(&mut self, path: &str) -> Result<Seen> {
         let seen = self.open(path)?;
         self.follow(seen)
     }
 
     /// Where redirections of the host's own lead.
-    pub fn follow(&mut self, mut seen: Seen) -> Result<Seen> {
+    pub(crate) fn follow(&mut self, mut seen: Seen) -> Result<Seen> {
         for _ in 0..5 {
             let Some(to) = seen.location() else { return Ok(seen) };
             let Some(path) = self.own(&to) else { return Ok(seen) };
@@ -60,7 +58,7 @@ impl<'a> Person<'a> {
     }
 
     /// Fills in the form that has such a hidden field, and sends it. What comes is not followed.
-    pub fn send(
+    pub(crate) fn send(
         &mut self,
         seen: &Seen,
         which: (&str, &str),
@@ -73,7 +71,7 @@ impl<'a> Person<'a> {
     }
 
     /// The same, and goes where that leads.
-    pub fn fill(
+    pub(crate) fn fill(
         &mut self,
         seen: &Seen,
         which: (&str, &str),
@@ -83,14 +81,14 @@ impl<'a> Person<'a> {
         self.follow(seen)
     }
 
-    pub fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Result<Seen> {
+    pub(crate) fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Result<Seen> {
         let pairs =
             fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
         self.ask("POST", path, &pairs.collect::<Vec<_>>().join("&"))
     }
 
     /// Signs in with the name and the password, at the page that is asked for.
-    pub fn sign_in(&mut self, path: &str, username: &str, password: &str) -> Result<Seen> {
+    pub(crate) fn sign_in(&mut self, path: &str, username: &str, password: &str) -> Result<Seen> {
         let page = self.go(path)?;
         let fields = [("username", username), ("password", password)];
         self.fill(&page, ("step", "password"), &fields)
@@ -101,14 +99,16 @@ impl<'a> Person<'a> {
         let cookies: Vec<_> = cookies.collect();
         let mut headers = self.headers.clone();
         if !cookies.is_empty() {
-            headers.push_str(&format!("cookie: {}\r\n", cookies.join("; ")));
+            headers += "cookie: ";
+            headers += &cookies.join("; ");
+            headers += "\r\n";
         }
         if !body.is_empty() {
             headers.push_str("content-type: application/x-www-form-urlencoded\r\n");
         }
         let reply = self.supervisor.request(method, path, &headers, body)?;
         self.keep(&reply)?;
-        Ok(Seen { path: path.to_owned(), status: reply.status, html: reply.text(), reply })
+        Ok(Seen { status: reply.status, html: reply.text(), reply })
     }
 
     fn keep(&mut self, reply: &Reply) -> Result<()> {
@@ -134,27 +134,27 @@ impl<'a> Person<'a> {
 }
 
 impl Seen {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.reply.header(name)
     }
 
-    pub fn location(&self) -> Option<String> {
+    pub(crate) fn location(&self) -> Option<String> {
         self.header("location").map(str::to_owned)
     }
 
     /// Where the page sends the browser by itself, if it does.
-    pub fn sends_to(&self) -> Option<String> {
+    pub(crate) fn sends_to(&self) -> Option<String> {
         let refresh = self.header("refresh")?;
         refresh.strip_prefix("0;url=").map(str::to_owned)
     }
 
-    pub fn has(&self, text: &str) -> bool {
+    pub(crate) fn has(&self, text: &str) -> bool {
         self.html.contains(text)
     }
 
     /// Itself, if it has such a title and status.
     #[track_caller]
-    pub fn is(self, status: u16, title: &str) -> Result<Self> {
+    pub(crate) fn is(self, status: u16, title: &str) -> Result<Self> {
         let found = between(&self.html, "<h1>", "</h1>").unwrap_or_default();
         let found = found.split(" <span").next().unwrap_or_default().to_owned();
         ensure!(
@@ -166,7 +166,7 @@ impl Seen {
         Ok(self)
     }
 
-    pub fn form(&self, (name, value): (&str, &str)) -> Result<Form> {
+    pub(crate) fn form(&self, (name, value): (&str, &str)) -> Result<Form> {
         let forms = self.html.split("<form ").skip(1);
         let mut forms = forms.filter_map(|form| Form::of(form.split("</form>").next()?));
         let has = |form: &Form| {
@@ -185,15 +185,10 @@ impl Form {
         let hidden = hidden
             .filter_map(|input| Some((attribute(input, "name")?, attribute(input, "value")?)));
         let hidden: Vec<_> = hidden.collect();
-        Some(Self { action: attribute(html, "action")?, hidden, html: html.to_owned() })
+        Some(Self { action: attribute(html, "action")?, hidden })
     }
 
-    /// Whether it has a field or a button of this name.
-    pub fn has(&self, name: &str) -> bool {
-        self.html.contains(&format!("name=\"{name}\""))
-    }
-
-    pub fn value(&self, name: &str) -> Option<&str> {
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
         self.hidden.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }
@@ -221,7 +216,7 @@ fn decode(text: &str) -> String {
         .fold(text.to_owned(), |text, (entity, character)| text.replace(entity, character))
 }
 
-pub fn encode(text: &str) -> String {
+pub(crate) fn encode(text: &str) -> String {
     let encoded = text.bytes().map(|byte| match byte {
         byte if byte.is_ascii_alphanumeric() || PLAIN.contains(char::from(byte)) => {
             char::from(byte).to_string()

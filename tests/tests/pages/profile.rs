@@ -47,7 +47,7 @@ on_both_databases! {
     fn sessions_elsewhere_are_seen_and_ended(stage) {
         let supervisor = prepared(&stage)?;
         let mut here = Person::new(&supervisor);
-        here.headers = "user-agent: Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0\r\n".to_owned();
+        "user-agent: Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0\r\n".clone_into(&mut here.headers);
         here.sign_in("/login.html", "alice", PASSWORD)?;
         let mut others = [(); 3].map(|()| Person::new(&supervisor));
         for other in &mut others {

@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use super::login::{COOKIE, admin};
 use super::person::{Person, encode};
 
-pub const PASSWORD: &str = "a password of users";
+pub(crate) const PASSWORD: &str = "a password of users";
 
 /// Two schemes of the mock: one code is enough for "photos", both are needed for "bank".
-pub const SCHEMES: &str = r#"
+pub(crate) const SCHEMES: &str = r#"
 [[instance]]
 name = "mock"
 plugin = "mock"
@@ -38,7 +38,7 @@ scheme = { registered = ["bob"] }
 "#;
 
 /// A supervisor with the schemes, and what the administrator has to do.
-pub fn prepared(stage: &Stage) -> Result<Supervisor<'_>> {
+pub(crate) fn prepared(stage: &Stage) -> Result<Supervisor<'_>> {
     stage.install("mock")?;
     stage.configure(SCHEMES)?;
     let supervisor = stage.serve()?;
@@ -70,7 +70,7 @@ pub fn prepared(stage: &Stage) -> Result<Supervisor<'_>> {
 }
 
 /// The administrator, who has chosen a password and asks the API.
-pub fn api<'a>(supervisor: &'a Supervisor<'a>) -> Result<Client<'a>> {
+pub(crate) fn api<'a>(supervisor: &'a Supervisor<'a>) -> Result<Client<'a>> {
     let person = admin(supervisor)?;
     let mut api = supervisor.client();
     api.cookie = Some(person.cookies.get(COOKIE).context("not signed in")?.clone());
@@ -92,7 +92,7 @@ fn client(supervisor: &Supervisor<'_>) -> Value {
     })
 }
 
-pub fn ok(reply: Result<e2e::supervisor::http::Reply>) -> Result<()> {
+pub(crate) fn ok(reply: Result<e2e::supervisor::http::Reply>) -> Result<()> {
     let reply = reply?;
     ensure!(reply.status == 200, "{} {}", reply.status, reply.text());
     Ok(())
@@ -107,8 +107,8 @@ fn login(supervisor: &Supervisor<'_>, client: &str, scope: &str) -> String {
     format!("/login.html?{client}scope={}&callback_url={}", encode(scope), encode(&to(supervisor)))
 }
 
-fn done(supervisor: &Supervisor<'_>) -> Option<String> {
-    Some(format!("{}&g_continue", to(supervisor)))
+fn done(supervisor: &Supervisor<'_>) -> String {
+    format!("{}&g_continue", to(supervisor))
 }
 
 on_both_databases! {
@@ -125,10 +125,10 @@ on_both_databases! {
         ensure!(wrong.has("id=\"f1-1-error\""), "{}", wrong.html);
         let seen = alice.send(&wrong, ("step", "scheme"), &[("field.code", "sesame")])?;
         let seen = seen.is(200, "One moment")?;
-        ensure!(seen.sends_to() == done(&supervisor), "{seen:?}");
+        ensure!(seen.sends_to() == Some(done(&supervisor)), "{seen:?}");
         // It counts for the next time.
         let seen = alice.go(&url)?;
-        ensure!(seen.location() == done(&supervisor), "{seen:?}");
+        ensure!(seen.location() == Some(done(&supervisor)), "{seen:?}");
         Ok(())
     }
 
@@ -144,7 +144,7 @@ on_both_databases! {
             let code = code.is(200, title)?;
             page = bob.fill(&code, ("step", "scheme"), &[("field.code", word)])?;
         }
-        ensure!(page.is(200, "One moment")?.sends_to() == done(&supervisor), "not there");
+        ensure!(page.is(200, "One moment")?.sends_to() == Some(done(&supervisor)), "not there");
         Ok(())
     }
 
@@ -160,13 +160,13 @@ on_both_databases! {
         // What is not offered can't be granted.
         let fields = [("answer", "allow"), ("scope", "mail"), ("scope", "bank"), ("scope", "g_admin")];
         let seen = bob.send(&page, ("step", "consent"), &fields)?.is(200, "One moment")?;
-        ensure!(seen.sends_to() == done(&supervisor), "{seen:?}");
+        ensure!(seen.sends_to() == Some(done(&supervisor)), "{seen:?}");
         let profile = bob.go("/profile.html")?.is(200, "Your profile")?;
         ensure!(profile.has("Photo Album") && profile.has("Your mail"), "{}", profile.html);
         ensure!(!profile.has("Your money") && !profile.has("g_admin"), "{}", profile.html);
         // Nothing is asked a second time, unless the prompt says so or there is more.
         let only = bob.go(&login(&supervisor, "album", "mail"))?;
-        ensure!(only.location() == done(&supervisor), "{only:?}");
+        ensure!(only.location() == Some(done(&supervisor)), "{only:?}");
         bob.go(&format!("{}&prompt=consent", login(&supervisor, "album", "mail")))?
             .is(200, "Allow Photo Album?")?;
         bob.go(&url)?.is(200, "Allow Photo Album?")?;

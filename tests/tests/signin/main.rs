@@ -58,6 +58,7 @@ fn signed_in<'a>(supervisor: &'a Supervisor<'a>, name: &str) -> Result<Client<'a
 }
 
 /// What a call of the mock's is answered with; its request comes from this client.
+#[expect(clippy::needless_pass_by_value, reason = "made for the call")]
 fn call(client: &mut Client<'_>, name: &str, args: Value) -> Result<Value> {
     let reply = client.post("/api/mock/call", &json!({ "call": name, "args": args }))?;
     ensure!(reply.status == 200, "{name}: {reply:?}");
@@ -77,6 +78,7 @@ fn refused(client: &mut Client<'_>, name: &str, args: Value) -> Result<String> {
     kind.map(str::to_owned).with_context(|| format!("{name}: {answer}"))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "made for the call")]
 fn ok(reply: e2e::supervisor::http::Reply) -> Result<()> {
     ensure!(reply.status == 200, "{} {}", reply.status, reply.text());
     Ok(())

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{call, good, people, prepare, prove, refused, signed_in};
 
+#[expect(clippy::needless_pass_by_value, reason = "made for the call")]
 fn code(more: Value) -> Value {
     let mut args = json!({ "name": "code" });
     for (key, value) in more.as_object().into_iter().flatten() {

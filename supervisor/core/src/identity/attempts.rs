@@ -119,7 +119,7 @@ mod tests {
         attempts.take(&"ada", START).unwrap();
         attempts.take(&"ada", START + Duration::from_secs(5)).unwrap_err();
         attempts.take(&"ada", START + Duration::from_secs(7)).unwrap();
-        let later = START + Duration::from_secs(3600);
+        let later = START + Duration::from_hours(1);
         assert_eq!((0..100).filter(|_| attempts.take(&"ada", later).is_ok()).count(), 10);
     }
 

@@ -71,7 +71,7 @@ mod tests {
     fn session(secure: SecureCookie, domain: Option<&str>) -> Session {
         Session {
             cookie: "GLEWLWYD2_SESSION_ID".to_owned(),
-            expires: Duration::from_secs(60),
+            expires: Duration::from_mins(1),
             domain: domain.map(str::to_owned),
             same_site: SameSite::Lax,
             secure,

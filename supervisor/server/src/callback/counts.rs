@@ -181,8 +181,8 @@ mod tests {
             |service, rate, now| (0..100).filter(|_| counts.may_call(service, rate, now)).count();
         assert_eq!(taken(0, 10, now), 10);
         assert_eq!(taken(1, 10, now), 10);
-        assert_eq!(taken(0, 10, now + Duration::from_secs(60)), 10);
-        assert_eq!(taken(0, 50, now + Duration::from_secs(120)), 50);
-        assert_eq!(taken(0, 5, now + Duration::from_secs(180)), 5);
+        assert_eq!(taken(0, 10, now + Duration::from_mins(1)), 10);
+        assert_eq!(taken(0, 50, now + Duration::from_mins(2)), 50);
+        assert_eq!(taken(0, 5, now + Duration::from_mins(3)), 5);
     }
 }

@@ -127,12 +127,8 @@ mod tests {
         assert_eq!(ask.prompt(), None);
         assert_eq!(Ask::of("client_id=").client_id(), None, "empty is nothing");
         assert!(Ask::of("").scopes().is_empty());
-        assert_eq!(
-            Ask::of(&format!("scope={}", (0..300).map(|n| format!("{n}+")).collect::<String>()))
-                .scopes()
-                .len(),
-            100
-        );
+        let many: Vec<_> = (0..300).map(|n| n.to_string()).collect();
+        assert_eq!(Ask::of(&format!("scope={}", many.join("+"))).scopes().len(), 100);
     }
 
     #[test]

@@ -185,6 +185,7 @@ fn list<'a>(
 mod tests {
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "made for the call")]
     fn page(value: Value) -> SchemePage {
         SchemePage::of(Some(&json!({ "page": value }))).unwrap()
     }

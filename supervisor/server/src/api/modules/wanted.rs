@@ -148,6 +148,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "made for the call")]
     fn errors(body: Value, kind: InstanceKind) -> Vec<String> {
         read(&body, kind, None).unwrap_err()
     }

@@ -241,7 +241,7 @@ mod tests {
             (SchemeResult::Unspecified, &b""[..]),
             (SchemeResult::Error, b""),
             (SchemeResult::Ok, b"{"),
-            (SchemeResult::Ok, &[b' '; MOST_JSON + 1]),
+            (SchemeResult::Ok, &vec![b' '; MOST_JSON + 1]),
         ] {
             assert!(matches!(told(result, response, &[]), Err(Failure::Unavailable(_))));
         }
