@@ -191,7 +191,8 @@ mod tests {
     fn every_built_in_template_can_be_read_and_what_is_said_is_never_markup() {
         let theme = Theme::read(None).unwrap();
         for (name, _) in TEMPLATES {
-            let context = context! { users => [""], sessions => [""] };
+            let hidden = BTreeMap::from([("scheme", "otp")]);
+            let context = context! { users => [""], sessions => [""], hidden };
             theme.render(name, &context).unwrap_or_else(|error| panic!("{name}: {error:#}"));
         }
         let page = message(&theme, "<script>{{ site }}\"'&");
