@@ -128,7 +128,7 @@ fn measure(
         "idle" => idle::measure(launcher, runtime, effort.rounds.min(3), effort.plugins),
         "route" => route::measure(effort.rounds),
         "memory" => memory::measure(effort.body_bytes),
-        "identity" => identity::measure(runtime, effort.users, effort.rounds, effort.seconds),
+        "identity" => identity::measure(runtime, effort.users, effort.rounds.min(3), 1),
         _ => events::measure(effort.events, effort.rounds, effort.seconds),
     }
 }
