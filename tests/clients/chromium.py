@@ -5,6 +5,7 @@ import json
 import os
 import pwd
 import subprocess
+import time
 
 FLAGS = [
     "--headless=new",
@@ -26,6 +27,9 @@ FLAGS = [
     "--ignore-certificate-errors",
     "--remote-debugging-pipe",
 ]
+
+# How long a page may take until it is as expected, in seconds.
+PATIENCE = 15
 
 
 class Browser:
@@ -104,6 +108,13 @@ class Browser:
         answer = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in answer, json.dumps(answer)
         return answer["result"].get("value")
+
+    def wait(self, condition, what):
+        """Until the page is complete and the condition, a script, holds in it."""
+        end = time.monotonic() + PATIENCE
+        while not self.value(f"document.readyState === 'complete' && Boolean({condition})"):
+            assert time.monotonic() < end, f"not {what}: {self.value('location.href + document.body.innerText')}"
+            time.sleep(0.02)
 
     def look(self, width, height, dark):
         """Shows pages on a screen of this size, in light or dark."""

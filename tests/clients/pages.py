@@ -93,7 +93,7 @@ class Person:
 
     def see(self, title):
         """Waits for the page of this title, looks at it on all screens, and says what is wrong with it."""
-        self.wait(f"document.querySelector('h1')?.firstChild.textContent.trim() === {json.dumps(title)}", title)
+        self.browser.wait(f"document.querySelector('h1')?.firstChild.textContent.trim() === {json.dumps(title)}", title)
         self.count += 1
         for screen, (width, height, dark) in SCREENS.items():
             self.browser.look(width, height, dark)
@@ -107,14 +107,6 @@ class Person:
             assert not weak, f"{title} on {screen}: too little contrast: {weak}"
         print("saw", title, flush=True)
 
-    def wait(self, condition, what):
-        end = time.monotonic() + 15
-        while time.monotonic() < end:
-            if self.browser.value(f"Boolean(document.readyState === 'complete' && ({condition}))"):
-                return
-            time.sleep(0.02)
-        raise AssertionError(f"not {what}: {self.browser.value('location.href + document.body.innerText')}")
-
     def type(self, field, text):
         found = f"document.querySelector({json.dumps(field)})"
         assert self.browser.value(f"{found}?.focus() ?? Boolean({found})"), f"no {field}"
@@ -126,14 +118,14 @@ class Person:
         find = f"[...document.querySelectorAll('button, a')].find((it) => it.innerText.trim() === {json.dumps(text)})"
         assert self.browser.value(f"Boolean({find})"), f"no {text}"
         self.browser.value(f"window.isOld = true, {find}.click()")
-        self.wait("!window.isOld", f"gone on behind {text}")
+        self.browser.wait("!window.isOld", f"gone on behind {text}")
 
     def enter(self):
         """As most people send a form."""
         self.browser.value("window.isOld = true")
         for kind in ("keyDown", "keyUp"):
             self.browser.call("Input.dispatchKeyEvent", type=kind, key="Enter", code="Enter", text="\r", windowsVirtualKeyCode=13)
-        self.wait("!window.isOld", "gone on behind the form")
+        self.browser.wait("!window.isOld", "gone on behind the form")
 
     def text(self, selector):
         return self.browser.value(f"document.querySelector({json.dumps(selector)})?.innerText")
@@ -171,7 +163,7 @@ def main(chromium, profile, pictures, plan):
     person.press("Set it up")
     person.see(plan["scheme"])
     person.press("Set up")
-    person.wait("document.querySelector('.secret')", "the secret")
+    person.browser.wait("document.querySelector('.secret')", "the secret")
     person.see(plan["scheme"])
     secret, used = person.text(".secret"), set()
     width = browser.value("document.querySelector('img.qr').naturalWidth")
@@ -195,7 +187,7 @@ def main(chromium, profile, pictures, plan):
     person.enter()
     person.see(f"Allow {plan['client']}?")
     person.press("Allow")
-    person.wait(f"document.body.innerText.includes({json.dumps(plan['callback'])})", "back at the plugin")
+    person.browser.wait(f"document.body.innerText.includes({json.dumps(plan['callback'])})", "back at the plugin")
     where = urlsplit(browser.value("location.href"))
     assert where.query.split("&")[-1] == "g_continue", where
 
@@ -222,7 +214,7 @@ def main(chromium, profile, pictures, plan):
     log_in(person, plan, plan["password"])
     person.see("Log in")
     log_in(person, plan, plan["new_password"])
-    person.wait("location.pathname === '/profile.html'", "at the profile")
+    person.browser.wait("location.pathname === '/profile.html'", "at the profile")
     person.see("Your profile")
     browser.close()
 

@@ -10,7 +10,6 @@ the application sends people to). Ends with status 0 if everything is as it shou
 import json
 import os
 import sys
-import time
 
 from chromium import Browser
 
@@ -20,13 +19,8 @@ class Person:
         self.browser = browser
 
     def wait(self, condition, what):
-        end = time.monotonic() + 15
-        while time.monotonic() < end:
-            if self.browser.value(f"document.readyState === 'complete' && Boolean({condition})"):
-                print("saw", what, flush=True)
-                return
-            time.sleep(0.02)
-        raise AssertionError(f"not {what}: {self.browser.value('location.href + document.body.innerText')}")
+        self.browser.wait(condition, what)
+        print("saw", what, flush=True)
 
     def see(self, title):
         self.wait(f"document.querySelector('h1')?.firstChild.textContent.trim() === {json.dumps(title)}", title)

@@ -1,5 +1,7 @@
 //! Schedules.
 
+use std::time::SystemTime;
+
 use e2e::on_both_databases;
 
 use super::*;
@@ -14,6 +16,11 @@ fn count(supervisor: &Supervisor<'_>, what: &str, name: &str) -> Result<Value> {
 fn goes_off(supervisor: &Supervisor<'_>, name: &str, times: u64) -> Result<()> {
     let is_enough = |count: &Value| count.as_u64() >= Some(times);
     until(|| count(supervisor, "fired", name), is_enough).map(drop)
+}
+
+/// The databases of the tests go by this machine's clock.
+fn now_ms() -> Result<u64> {
+    Ok(u64::try_from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_millis())?)
 }
 
 on_both_databases! {
@@ -61,12 +68,14 @@ on_both_databases! {
     fn what_was_due_while_nobody_was_there_goes_off_once(stage) {
         with_mock(&stage, GRANTS, "")?;
         let supervisor = stage.serve()?;
+        let mut due = 0;
         for (name, every) in [("once", None), ("often", Some(600_000))] {
             let set = json!({ "name": name, "in_ms": 1500, "every_ms": every });
-            ok(&supervisor, "schedules.set", set)?;
+            due = ok(&supervisor, "schedules.set", set)?["at_ms"].as_u64().unwrap_or_default();
         }
         drop(supervisor);
-        std::thread::sleep(Duration::from_millis(1600));
+        ensure!(due > 0);
+        until(|| Ok(json!(now_ms()?)), |now| now.as_u64() > Some(due))?;
         let supervisor = stage.serve()?;
         goes_off(&supervisor, "once", 1)?;
         goes_off(&supervisor, "often", 1)?;
