@@ -24,8 +24,8 @@ const CASES: [(bool, &str); 4] =
 
 pub(crate) fn measure(length: u64) -> Result<String> {
     let mut text = format!(
-        "One client on core 1, the servers on core 0. What grows is the most that the process ever took, less what it \
-         had after a few small requests. Each round has servers of its own.\n\n\
+        "One client on core 1, the servers on core 0. What grows is the most that the process took meanwhile, less what \
+         it had after a few small requests. Each round has servers of its own.\n\n\
          | | body of {} MiB | grows by MiB | MiB/s |\n|---|---|--:|--:|\n",
         length / MIB
     );
@@ -61,6 +61,7 @@ fn grow(server: &Server, direction: &str, length: u64) -> Result<(f64, f64)> {
     let front = *server.front.first().context("no process")?;
     let client = Cores::One(1);
     Wrk::new(client)?.run(server.address, SMALL, 1, 1)?;
+    usage::forget_peak(front)?;
     let before = usage::memory(front, "VmRSS")?;
     let begun = Instant::now();
     client.run(|| transfer(server, direction, length))?;

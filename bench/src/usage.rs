@@ -43,6 +43,12 @@ pub(crate) fn memory(pid: u32, field: &str) -> Result<u64> {
     Ok(value.with_context(|| format!("no {field}"))?.parse()?)
 }
 
+/// Lets `VmHWM` begin anew with what is there now, without what the process only took to start.
+pub(crate) fn forget_peak(pid: u32) -> Result<()> {
+    let path = format!("/proc/{pid}/clear_refs");
+    fs::write(&path, "5").context(path)
+}
+
 /// Processes that `pid` has started.
 pub(crate) fn children(pid: u32) -> Result<Vec<u32>> {
     let mut children = Vec::new();

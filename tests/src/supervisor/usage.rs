@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::ErrorKind,
     time::{Duration, Instant},
 };
 
@@ -22,6 +23,16 @@ pub struct Usage {
 }
 
 impl Process {
+    /// Lets the most there ever was begin anew with what is there now: `proc_pid_clear_refs(5)`. Where we may not, it
+    /// stays what it was.
+    fn forget_peak(&self) -> Result<Usage> {
+        let file = format!("/proc/{}/clear_refs", self.pid);
+        match fs::write(&file, "5") {
+            Err(error) if error.kind() != ErrorKind::PermissionDenied => Err(error).context(file),
+            _ => self.usage(),
+        }
+    }
+
     pub fn usage(&self) -> Result<Usage> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid))?;
         let kib = |name: &str| {
@@ -52,13 +63,14 @@ pub struct Before {
 }
 
 impl Before {
-    /// Remembers them. What they set up at their first requests should be there by now.
+    /// Remembers them. What they set up at their first requests should be there by now, and what they only had while
+    /// they started, like the memory of a password's hash, should be given back.
     pub fn of(supervisor: &Supervisor<'_>, plugin: &str) -> Result<Self> {
         let plugin = Process::open(supervisor.plugin(plugin)?.pid()?)?;
         let supervisor = Process::open(supervisor.pid())?;
         let processes = [("supervisor", supervisor), ("plugin", plugin)];
         let processes = processes.map(|(name, process)| {
-            let usage = process.usage()?;
+            let usage = process.forget_peak()?;
             anyhow::Ok((name, process, usage))
         });
         Ok(Self { processes: processes.into_iter().collect::<Result<_>>()? })
@@ -67,8 +79,8 @@ impl Before {
     /// What each of them holds more at the most than it did then, in bytes.
     pub fn peak_growth(&self) -> Result<Vec<(&'static str, u64)>> {
         let growth = |(name, process, before): &(&'static str, Process, Usage)| {
-            let peak = process.usage()?.peak;
-            Ok((*name, peak.saturating_sub(before.resident)))
+            let now = process.usage()?;
+            Ok((*name, now.peak.saturating_sub(before.peak)))
         };
         self.processes.iter().map(growth).collect()
     }

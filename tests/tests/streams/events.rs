@@ -85,8 +85,8 @@ fn events_arrive_one_by_one_in_their_order() -> Result<()> {
 /// A stream that goes on is no idle one, and has a day if the operator says so.
 #[test]
 fn a_stream_of_events_outlives_the_idle_time() -> Result<()> {
-    mock("[gateway]\nidle_timeout = \"500ms\"\nfirst_byte_timeout = \"500ms\"\n", |supervisor| {
-        let mut listener = Listener::start(supervisor, "sse?count=15&ms=100", &[])?;
+    mock("[gateway]\nidle_timeout = \"1s\"\nfirst_byte_timeout = \"1s\"\n", |supervisor| {
+        let mut listener = Listener::start(supervisor, "sse?count=15&ms=200", &[])?;
         let mut count = 0;
         while listener.event()?.is_some() {
             count += 1;
