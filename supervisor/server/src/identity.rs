@@ -19,6 +19,7 @@ pub mod schemes;
 pub mod scopes;
 pub mod sessions;
 mod settings;
+mod sources;
 mod token;
 
 use std::sync::Arc;
@@ -31,9 +32,10 @@ pub use failure::Failure;
 pub use first::First;
 pub use gatekeeper::Porter;
 pub use passwords::is_hash;
-pub use people::{ListQuery, People};
+pub use people::People;
 pub use revoke::Forced;
 pub use settings::{Cost, Settings};
+pub use sources::ListQuery;
 
 use self::consents::Consents;
 use self::keys::Keys;

@@ -9,7 +9,7 @@ pub(crate) enum Pools {
 }
 
 /// Several statements that count together or not at all. Dropped without a commit, none does.
-pub(crate) enum Transaction {
+pub enum Transaction {
     Sqlite(sqlx::Transaction<'static, Sqlite>),
     Postgres(sqlx::Transaction<'static, Postgres>),
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::error::StoreError;
 use crate::identity::{
-    Accounts, ApiKeys, Clients, Consents, Revocations, Schemes, Scopes, Sessions, Users,
+    Accounts, ApiKeys, Clients, Consents, Principals, Revocations, Schemes, Scopes, Sessions, Users,
 };
 use crate::instances::Instances;
 use crate::outbox::Outbox;
@@ -80,6 +80,11 @@ impl Store {
     /// The clients that this database keeps.
     pub fn clients(&self) -> Clients<'_> {
         Clients::new(self)
+    }
+
+    /// Whichever of these two.
+    pub fn principals<P>(&self) -> Principals<'_, P> {
+        Principals::new(self)
     }
 
     pub fn scopes(&self) -> Scopes<'_> {
