@@ -7,7 +7,7 @@ use outboard_proto::admin::v1::clients_client::ClientsClient;
 use serde_json::{Map, Value};
 use tonic::transport::Channel;
 
-use super::client::{self, ClientError};
+use super::client::{ClientError, MAX_ANSWER_BYTES};
 use super::fields::{self, Fields, add_text, cell};
 use super::whom::Whom;
 use super::{output, password};
@@ -88,12 +88,9 @@ struct Change {
 
 impl Client {
     pub(super) fn run(self, environment: &Environment) -> Result<()> {
-        let socket = self.whom.socket(environment)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(async {
-            let client = ClientsClient::new(client::channel(&socket).await?)
-                .max_decoding_message_size(client::MAX_ANSWER_BYTES);
-            self.command.run(client).await
+        self.whom.ask(environment, async |channel| {
+            let client = ClientsClient::new(channel);
+            self.command.run(client.max_decoding_message_size(MAX_ANSWER_BYTES)).await
         })
     }
 }

@@ -4,7 +4,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use hyper_util::rt::TokioIo;
-use outboard_proto::admin::v1::events_client::EventsClient;
 use outboard_proto::admin::v1::plugins_client::PluginsClient;
 use tokio::net::UnixStream;
 use tonic::transport::{Channel, Endpoint};
@@ -45,12 +44,6 @@ pub(super) const MAX_ANSWER_BYTES: usize = 256 << 20;
 pub(super) async fn connect(path: &Path) -> Result<PluginsClient<Channel>, ClientError> {
     let channel = channel(path).await?;
     Ok(PluginsClient::new(channel).max_decoding_message_size(MAX_ANSWER_BYTES))
-}
-
-/// Connects, to ask about events.
-pub(super) async fn connect_events(path: &Path) -> Result<EventsClient<Channel>, ClientError> {
-    let channel = channel(path).await?;
-    Ok(EventsClient::new(channel).max_decoding_message_size(MAX_ANSWER_BYTES))
 }
 
 /// Connects once. A supervisor that is restarted meanwhile is another one, and is not asked.

@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 use outboard_proto::admin::v1::events_client::EventsClient;
 use tonic::transport::Channel;
 
-use super::client;
+use super::client::MAX_ANSWER_BYTES;
 use super::whom::Whom;
 use crate::environment::Environment;
 
@@ -39,11 +39,9 @@ enum Command {
 
 impl Event {
     pub(super) fn run(self, environment: &Environment) -> Result<()> {
-        let socket = self.whom.socket(environment)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(async {
-            let client = client::connect_events(&socket).await?;
-            self.command.run(client).await
+        self.whom.ask(environment, async |channel| {
+            let client = EventsClient::new(channel);
+            self.command.run(client.max_decoding_message_size(MAX_ANSWER_BYTES)).await
         })
     }
 }

@@ -10,7 +10,6 @@ use outboard_proto::admin::v1::imports_client::ImportsClient;
 use serde_json::Value;
 use tonic::Code;
 
-use super::client;
 use super::whom::Whom;
 use crate::environment::Environment;
 
@@ -27,10 +26,8 @@ pub struct Import {
 impl Import {
     pub(super) fn run(self, environment: &Environment) -> Result<()> {
         let document = read(&self.file)?;
-        let socket = self.whom.socket(environment)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let done = runtime.block_on(async {
-            let mut client = ImportsClient::new(client::channel(&socket).await?);
+        let done = self.whom.ask(environment, async |channel| {
+            let mut client = ImportsClient::new(channel);
             let request = admin::ImportRequest { document: document.to_string().into() };
             client.import(request).await.map_err(|status| told(&self.file, &status))
         })?;

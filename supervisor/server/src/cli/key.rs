@@ -9,7 +9,7 @@ use outboard_proto::admin::v1::api_keys_client::ApiKeysClient;
 use serde_json::{Value, json};
 use tonic::transport::Channel;
 
-use super::client::{self, ClientError};
+use super::client::ClientError;
 use super::output::{self, plain};
 use super::whom::Whom;
 use crate::environment::Environment;
@@ -69,10 +69,8 @@ struct Disable {
 
 impl Key {
     pub(super) fn run(self, environment: &Environment) -> Result<()> {
-        let socket = self.whom.socket(environment)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(async {
-            let client = ApiKeysClient::new(client::channel(&socket).await?);
+        self.whom.ask(environment, async |channel| {
+            let client = ApiKeysClient::new(channel);
             match self.command {
                 Command::Create(create) => create.run(client).await,
                 Command::List(list) => list.run(client).await,

@@ -9,7 +9,7 @@ use outboard_proto::admin::v1::schemes_client::SchemesClient;
 use serde_json::{Value, json};
 use tonic::transport::Channel;
 
-use super::client::{self, ClientError};
+use super::client::ClientError;
 use super::output::{self, plain};
 use super::whom::Whom;
 use crate::environment::Environment;
@@ -60,10 +60,8 @@ struct Set {
 
 impl Scheme {
     pub(super) fn run(self, environment: &Environment) -> Result<()> {
-        let socket = self.whom.socket(environment)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(async {
-            let client = SchemesClient::new(client::channel(&socket).await?);
+        self.whom.ask(environment, async |channel| {
+            let client = SchemesClient::new(channel);
             match self.command {
                 Command::List(list) => list.run(client).await,
                 Command::Set(set) => set.run(client).await,

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use outboard_proto::admin::v1::scopes_client::ScopesClient;
 use tonic::transport::Channel;
 
-use super::client;
+use super::client::MAX_ANSWER_BYTES;
 use super::whom::Whom;
 use crate::environment::Environment;
 
@@ -36,12 +36,9 @@ enum Command {
 
 impl Scope {
     pub(super) fn run(self, environment: &Environment) -> Result<()> {
-        let socket = self.whom.socket(environment)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(async {
-            let client = ScopesClient::new(client::channel(&socket).await?)
-                .max_decoding_message_size(client::MAX_ANSWER_BYTES);
-            self.command.run(client).await
+        self.whom.ask(environment, async |channel| {
+            let client = ScopesClient::new(channel);
+            self.command.run(client.max_decoding_message_size(MAX_ANSWER_BYTES)).await
         })
     }
 }

@@ -10,7 +10,7 @@ use prost_types::Timestamp;
 use serde_json::{Value, json};
 use tonic::transport::Channel;
 
-use super::client::{self, ClientError};
+use super::client::ClientError;
 use super::output::{self, plain};
 use super::whom::Whom;
 use crate::environment::Environment;
@@ -54,10 +54,8 @@ struct End {
 
 impl Session {
     pub(super) fn run(self, environment: &Environment) -> Result<()> {
-        let socket = self.whom.socket(environment)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(async {
-            let client = SessionsClient::new(client::channel(&socket).await?);
+        self.whom.ask(environment, async |channel| {
+            let client = SessionsClient::new(channel);
             match self.command {
                 Command::List(list) => list.run(client).await,
                 Command::End(end) => end.run(client).await,

@@ -11,8 +11,9 @@ use clap::{Args, Subcommand};
 use outboard_proto::admin::v1::users_client::UsersClient;
 use tonic::transport::Channel;
 
+use super::client::MAX_ANSWER_BYTES;
+use super::fields;
 use super::whom::Whom;
-use super::{client, fields};
 use crate::environment::Environment;
 
 #[derive(Args, Debug)]
@@ -43,12 +44,9 @@ enum Command {
 
 impl User {
     pub(super) fn run(self, environment: &Environment) -> Result<()> {
-        let socket = self.whom.socket(environment)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(async {
-            let client = UsersClient::new(client::channel(&socket).await?)
-                .max_decoding_message_size(client::MAX_ANSWER_BYTES);
-            self.command.run(client).await
+        self.whom.ask(environment, async |channel| {
+            let client = UsersClient::new(channel);
+            self.command.run(client.max_decoding_message_size(MAX_ANSWER_BYTES)).await
         })
     }
 }

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::Args;
 use outboard_core::config::Config;
+use tonic::transport::Channel;
 
+use super::client;
 use super::load::{self, Sources};
 use super::settings::Settings;
 use crate::dirs;
@@ -22,6 +24,17 @@ pub(super) struct Whom {
 }
 
 impl Whom {
+    /// Connects to it, and asks.
+    pub(super) fn ask<T>(
+        &self,
+        environment: &Environment,
+        ask: impl AsyncFnOnce(Channel) -> Result<T>,
+    ) -> Result<T> {
+        let socket = self.socket(environment)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async { ask(client::channel(&socket).await?).await })
+    }
+
     /// Where it listens to operators.
     pub(super) fn socket(&self, environment: &Environment) -> Result<PathBuf> {
         let runtime_dir =
