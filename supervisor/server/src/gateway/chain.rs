@@ -11,7 +11,9 @@ use tonic::{Code, Status};
 use super::body::{Body, Room};
 use super::complain::complain;
 use super::observe::Reason;
-use super::respond::{Refusal, Reply, Terms};
+use super::refusal::Refusal;
+use super::respond::Reply;
+use super::terms::Terms;
 use crate::plugin::snapshot::Activation;
 
 /// What a gRPC implementation takes in one message unless told otherwise.

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use super::observe::Reason;
-use super::respond::Refusal;
+use super::refusal::Refusal;
 use crate::plugin::handles::Handle;
 use crate::task;
 

@@ -27,7 +27,8 @@ use super::body::{Body, Whole};
 use super::bounds::Bounds;
 use super::gate::Full;
 use super::observe::{Observer, Reason, Series};
-use super::respond::{Refusal, Reply};
+use super::refusal::Refusal;
+use super::respond::Reply;
 use crate::task;
 
 /// What one request is held to. An instance that is applied may take as long as its plugin needs to start.

@@ -16,7 +16,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::upload::{Stop, Upload};
 use crate::gateway::connection::Peer;
 use crate::gateway::observe::Reason;
-use crate::gateway::respond;
+use crate::gateway::terms;
 use crate::gateway::times::Times;
 
 /// A request whose response is awaited.
@@ -169,7 +169,7 @@ impl Asking {
             return Ok(());
         }
         let (headers, _) =
-            respond::beside(informational.headers).map_err(|error| error.to_string())?;
+            terms::beside(informational.headers).map_err(|error| error.to_string())?;
         peer.inform(status, &headers);
         Ok(())
     }

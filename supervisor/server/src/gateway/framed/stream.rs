@@ -15,7 +15,7 @@ use outboard_proto::transport::mux::{Part, Receiving};
 use tokio::time::Instant;
 
 use crate::gateway::observe::{Observer, Reason, Record};
-use crate::gateway::respond;
+use crate::gateway::terms;
 
 /// A body on its way. Nothing is taken from the plugin before hyper asks for it, and it asks when the client
 /// has taken what there was.
@@ -156,7 +156,7 @@ impl Stream {
         self.is_over = true;
         let Some(fields) = trailers else { return Ok(None) };
         let (headers, dropped) =
-            respond::beside(fields).map_err(|error| Fault::Plugin(error.to_string().into()))?;
+            terms::beside(fields).map_err(|error| Fault::Plugin(error.to_string().into()))?;
         if dropped > 0 {
             self.pulse.note("its trailers hold fields that belong before the body".into());
         }
