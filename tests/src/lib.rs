@@ -14,5 +14,6 @@ pub mod raw;
 pub mod receiver;
 pub mod supervisor;
 pub mod trials;
+pub mod wait;
 pub mod websocket;
 pub mod wire;

@@ -1,17 +1,11 @@
 //! What processes hold at a moment, and that they hold no more of it in the end.
 
-use std::{
-    fs,
-    io::ErrorKind,
-    time::{Duration, Instant},
-};
+use std::{fs, io::ErrorKind, time::Duration};
 
 use anyhow::{Context, Result, bail};
 
 use super::{LIMIT, Supervisor, processes::Process};
-
-/// How long to wait before a look at numbers that nobody announces.
-const PACE: Duration = Duration::from_millis(10);
+use crate::wait::until_within;
 
 /// What one process holds.
 #[derive(Debug, Clone, Copy)]
@@ -101,19 +95,13 @@ impl Before {
 
     /// The same, where it may take longer.
     pub fn returns_within(&self, limit: Duration, bytes: u64) -> Result<()> {
-        let end = Instant::now() + limit;
         for (name, process, before) in &self.processes {
-            loop {
-                let now = process.usage()?;
-                if now.descriptors <= before.descriptors && now.resident <= before.resident + bytes
-                {
-                    break;
-                }
-                if Instant::now() > end {
-                    bail!("the {name} keeps what it should not: {before:?} before, {now:?} now");
-                }
-                std::thread::sleep(PACE);
-            }
+            let is_back = |now: &Usage| {
+                now.descriptors <= before.descriptors && now.resident <= before.resident + bytes
+            };
+            until_within(limit, || process.usage(), is_back).with_context(|| {
+                format!("the {name} keeps what it should not: {before:?} before")
+            })?;
         }
         Ok(())
     }

@@ -4,14 +4,13 @@ mod killed;
 mod operators;
 mod plugins;
 
-use std::{
-    fs,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{fs, path::Path};
 
-use anyhow::{Context as _, Result, bail, ensure};
-use e2e::supervisor::{LIMIT, Supervisor, stage::Stage};
+use anyhow::{Context as _, Result, ensure};
+use e2e::{
+    supervisor::{Supervisor, stage::Stage},
+    wait::until,
+};
 use serde_json::Value;
 
 /// Lets the mock announce what it asks for.
@@ -47,18 +46,8 @@ fn delivery(
     id: &str,
     is_so: impl Fn(&Value) -> bool,
 ) -> Result<Value> {
-    let end = Instant::now() + LIMIT;
-    loop {
-        let shown = event(supervisor, &["show", id])?;
-        let delivery = &shown["deliveries"][0];
-        if is_so(delivery) {
-            return Ok(delivery.clone());
-        }
-        if Instant::now() > end {
-            bail!("still {shown}");
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    let ask = || Ok(event(supervisor, &["show", id])?["deliveries"][0].take());
+    until(ask, is_so)
 }
 
 /// What the mock has written of what came, a line for the beginning and one for the end of each.

@@ -3,7 +3,10 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use e2e::supervisor::metrics::{CONFIGURATION, Metrics};
+use e2e::{
+    supervisor::metrics::{CONFIGURATION, Metrics},
+    wait::until,
+};
 
 use super::{GRANT, delivery, emit, event, stage};
 
@@ -91,11 +94,7 @@ fn a_notifier_that_never_answers_keeps_the_supervisor_no_longer_than_a_request_w
     stage.configure(&format!("drain_timeout = \"300ms\"\n{GRANT}"))?;
     let mut supervisor = stage.serve()?;
     emit(&supervisor, "id=stuck", "{\"mock\": {\"hang\": 1}}")?;
-    let end = Instant::now() + e2e::supervisor::LIMIT;
-    while supervisor.get("/api/mock/notified")?.json()?["running"] != 1 {
-        ensure!(Instant::now() < end, "it was not told");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    until(|| supervisor.get("/api/mock/notified")?.json(), |told| told["running"] == 1)?;
     let began = Instant::now();
     supervisor.stop()?;
     ensure!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());

@@ -5,10 +5,14 @@ use std::fs;
 use anyhow::{Result, ensure};
 use e2e::{
     h1::Connection,
-    supervisor::{Supervisor, http, stage::Stage},
+    supervisor::{
+        Supervisor, http,
+        metrics::{CONFIGURATION, Metrics},
+        stage::Stage,
+    },
 };
 
-use super::{METRICS, Page};
+use super::refused;
 
 const MOCK: &str = "plugin=\"mock\",instance=\"mock\"";
 
@@ -19,9 +23,9 @@ fn send(supervisor: &Supervisor<'_>, request: &str) -> Result<u16> {
 #[test]
 fn requests_are_counted_where_they_got_to() -> Result<()> {
     let stage = Stage::with_mock()?;
-    stage.configure(&format!("{METRICS}[gateway]\nmax_body = \"1KiB\"\n"))?;
+    stage.configure(&format!("{CONFIGURATION}[gateway]\nmax_body = \"1KiB\"\n"))?;
     let supervisor = stage.serve()?;
-    let page = Page::of(&supervisor)?;
+    let metrics = Metrics::of(&supervisor)?;
 
     for _ in 0..3 {
         ensure!(supervisor.get("/api/mock/hello/you")?.status == 200);
@@ -39,23 +43,23 @@ fn requests_are_counted_where_they_got_to() -> Result<()> {
     ensure!(send(&supervisor, &http::request("GET", "/", &large, ""))? == 431);
     ensure!(send(&supervisor, "no request\r\n\r\n")? == 400);
 
-    page.wait(&format!("outboard_http_requests_total{{{MOCK},code=\"200\"}}"), "4")?;
-    page.wait(&format!("outboard_http_requests_total{{{MOCK},code=\"413\"}}"), "1")?;
-    page.wait(&format!("outboard_http_requests_total{{{MOCK},code=\"404\"}}"), "1")?;
-    page.wait(&format!("outboard_http_request_duration_seconds_count{{{MOCK}}}"), "6")?;
-    page.wait(&format!("outboard_http_request_body_bytes_total{{{MOCK}}}"), "1000")?;
-    page.wait(&format!("outboard_http_requests_in_flight{{{MOCK}}}"), "0")?;
-    page.wait("outboard_http_connections", "0")?;
-    page.refused("body_too_large", 1)?;
-    page.refused("not_found", 1)?;
+    metrics.reaches(&format!("outboard_http_requests_total{{{MOCK},code=\"200\"}}"), 4)?;
+    metrics.reaches(&format!("outboard_http_requests_total{{{MOCK},code=\"413\"}}"), 1)?;
+    metrics.reaches(&format!("outboard_http_requests_total{{{MOCK},code=\"404\"}}"), 1)?;
+    metrics.reaches(&format!("outboard_http_request_duration_seconds_count{{{MOCK}}}"), 6)?;
+    metrics.reaches(&format!("outboard_http_request_body_bytes_total{{{MOCK}}}"), 1000)?;
+    metrics.reaches(&format!("outboard_http_requests_in_flight{{{MOCK}}}"), 0)?;
+    metrics.reaches("outboard_http_connections", 0)?;
+    refused(&metrics, "body_too_large", 1)?;
+    refused(&metrics, "not_found", 1)?;
     for (reason, count) in [
-        ("not_found", "1"),
-        ("malformed", "2"),
-        ("connect", "1"),
-        ("uri_too_long", "1"),
-        ("head_too_large", "1"),
+        ("not_found", 1),
+        ("malformed", 2),
+        ("connect", 1),
+        ("uri_too_long", 1),
+        ("head_too_large", 1),
     ] {
-        page.wait(&format!("outboard_http_unrouted_total{{reason=\"{reason}\"}}"), count)?;
+        metrics.reaches(&format!("outboard_http_unrouted_total{{reason=\"{reason}\"}}"), count)?;
     }
     Ok(())
 }
@@ -63,38 +67,38 @@ fn requests_are_counted_where_they_got_to() -> Result<()> {
 #[test]
 fn what_goes_on_is_seen_while_it_does() -> Result<()> {
     let stage = Stage::with_mock()?;
-    stage.configure(METRICS)?;
+    stage.configure(CONFIGURATION)?;
     let supervisor = stage.serve()?;
-    let page = Page::of(&supervisor)?;
+    let metrics = Metrics::of(&supervisor)?;
     let slow = supervisor.begin("GET", "/api/mock/slow?ms=300000")?;
 
-    page.wait(&format!("outboard_http_requests_in_flight{{{MOCK}}}"), "1")?;
-    page.wait("outboard_http_connections", "1")?;
+    metrics.reaches(&format!("outboard_http_requests_in_flight{{{MOCK}}}"), 1)?;
+    metrics.reaches("outboard_http_connections", 1)?;
     drop(slow);
 
-    page.wait(&format!("outboard_http_requests_in_flight{{{MOCK}}}"), "0")?;
-    page.wait(&format!("outboard_http_requests_total{{{MOCK},code=\"none\"}}"), "1")?;
-    page.wait("outboard_http_connections", "0")
+    metrics.reaches(&format!("outboard_http_requests_in_flight{{{MOCK}}}"), 0)?;
+    metrics.reaches(&format!("outboard_http_requests_total{{{MOCK},code=\"none\"}}"), 1)?;
+    metrics.reaches("outboard_http_connections", 0)
 }
 
 #[test]
 fn a_plugin_keeps_its_numbers_over_its_processes_and_takes_them_along_when_it_goes() -> Result<()> {
     let stage = Stage::with_mock()?;
-    stage.configure(METRICS)?;
+    stage.configure(CONFIGURATION)?;
     let supervisor = stage.serve()?;
-    let page = Page::of(&supervisor)?;
+    let metrics = Metrics::of(&supervisor)?;
     ensure!(supervisor.get("/api/mock/hello/you")?.status == 200);
     let sample = format!("outboard_http_requests_total{{{MOCK},code=\"200\"}}");
-    page.wait(&sample, "1")?;
+    metrics.reaches(&sample, 1)?;
 
     e2e::supervisor::processes::kill_9(supervisor.plugin("mock")?.pid()?)?;
     supervisor.serves_after("mock", 1)?;
-    page.wait(&sample, "1")?;
+    metrics.reaches(&sample, 1)?;
 
     fs::remove_dir_all(stage.plugin("mock"))?;
     supervisor.reload()?;
     supervisor.log.wait(0, "\"after\":\"Stopped\"")?;
-    let text = page.text()?;
+    let text = metrics.text()?;
     ensure!(!text.contains("instance=\"mock\""), "{text}");
     Ok(())
 }
@@ -102,23 +106,23 @@ fn a_plugin_keeps_its_numbers_over_its_processes_and_takes_them_along_when_it_go
 #[test]
 fn a_plugin_that_is_away_is_told_apart_from_one_that_nobody_has() -> Result<()> {
     let stage = Stage::with_mock()?;
-    stage.configure(&format!("max_restarts = 0\n{METRICS}"))?;
+    stage.configure(&format!("max_restarts = 0\n{CONFIGURATION}"))?;
     let supervisor = stage.serve()?;
-    let page = Page::of(&supervisor)?;
+    let metrics = Metrics::of(&supervisor)?;
     e2e::supervisor::processes::kill_9(supervisor.plugin("mock")?.pid()?)?;
     supervisor.wait_for("mock", "failed", |plugin| plugin.state() == "failed")?;
 
     ensure!(supervisor.get("/api/mock/hello/you")?.status == 503);
-    page.refused("away", 1)?;
-    page.wait(&format!("outboard_http_requests_total{{{MOCK},code=\"503\"}}"), "1")
+    refused(&metrics, "away", 1)?;
+    metrics.reaches(&format!("outboard_http_requests_total{{{MOCK},code=\"503\"}}"), 1)
 }
 
 #[test]
 fn a_tunnel_is_counted_when_it_begins_and_as_long_as_it_lasts() -> Result<()> {
     let stage = Stage::with_mock()?;
-    stage.configure(METRICS)?;
+    stage.configure(CONFIGURATION)?;
     let supervisor = stage.serve()?;
-    let page = Page::of(&supervisor)?;
+    let metrics = Metrics::of(&supervisor)?;
     let mut tunnel = Connection::open(supervisor.address)?;
     tunnel.send(
         "GET /api/mock/ws HTTP/1.1\r\nhost: test\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
@@ -129,17 +133,17 @@ fn a_tunnel_is_counted_when_it_begins_and_as_long_as_it_lasts() -> Result<()> {
     tunnel.send([0x81, 0x82, 0, 0, 0, 0, b'h', b'i'])?;
     ensure!(tunnel.bytes(4)? == [0x81, 2, b'h', b'i']);
 
-    page.wait("outboard_http_tunnels", "1")?;
-    page.wait(&format!("outboard_http_requests_total{{{MOCK},code=\"101\"}}"), "1")?;
-    page.wait(&format!("outboard_http_requests_in_flight{{{MOCK}}}"), "1")?;
-    page.wait(&format!("outboard_http_request_body_bytes_total{{{MOCK}}}"), "8")?;
-    page.wait(&format!("outboard_http_response_body_bytes_total{{{MOCK}}}"), "4")?;
+    metrics.reaches("outboard_http_tunnels", 1)?;
+    metrics.reaches(&format!("outboard_http_requests_total{{{MOCK},code=\"101\"}}"), 1)?;
+    metrics.reaches(&format!("outboard_http_requests_in_flight{{{MOCK}}}"), 1)?;
+    metrics.reaches(&format!("outboard_http_request_body_bytes_total{{{MOCK}}}"), 8)?;
+    metrics.reaches(&format!("outboard_http_response_body_bytes_total{{{MOCK}}}"), 4)?;
     drop(tunnel);
 
-    page.wait("outboard_http_tunnels", "0")?;
-    page.wait("outboard_http_connections", "0")?;
-    page.wait(&format!("outboard_http_requests_in_flight{{{MOCK}}}"), "0")?;
-    page.wait(&format!("outboard_http_requests_total{{{MOCK},code=\"101\"}}"), "1")
+    metrics.reaches("outboard_http_tunnels", 0)?;
+    metrics.reaches("outboard_http_connections", 0)?;
+    metrics.reaches(&format!("outboard_http_requests_in_flight{{{MOCK}}}"), 0)?;
+    metrics.reaches(&format!("outboard_http_requests_total{{{MOCK},code=\"101\"}}"), 1)
 }
 
 #[test]

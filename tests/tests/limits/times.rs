@@ -8,9 +8,13 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
-use e2e::supervisor::{Supervisor, http, stage::Stage};
+use e2e::supervisor::{
+    Supervisor, http,
+    metrics::{CONFIGURATION, Metrics},
+    stage::Stage,
+};
 
-use super::{METRICS, Page};
+use super::refused;
 
 /// What comes of a request until the connection ends, whether that is a whole response or not.
 fn all(mut stream: TcpStream) -> Result<String> {
@@ -39,15 +43,15 @@ fn get(path: &str) -> String {
 #[test]
 fn each_limit_of_an_endpoint_has_its_own_answer_and_reason() -> Result<()> {
     let stage = Stage::with_mock()?;
-    stage.configure(METRICS)?;
+    stage.configure(CONFIGURATION)?;
     let supervisor = stage.serve()?;
-    let page = Page::of(&supervisor)?;
+    let metrics = Metrics::of(&supervisor)?;
     let check = |request: &str, begins: &str, is_whole: bool, reason: &str| {
         let reply = send(&supervisor, request)?;
         ensure!(reply.starts_with(&format!("HTTP/1.1 {begins} ")), "{request}: {reply}");
         ensure!(reply.contains("content-length:") == is_whole, "{request}: {reply}");
         ensure!(!reply.ends_with("0\r\n\r\n"), "{request} looks whole: {reply}");
-        page.refused(reason, 1)
+        refused(&metrics, reason, 1)
     };
 
     let tiny = |bytes: usize| http::request("POST", "/api/mock/tiny", "", &"x".repeat(bytes));

@@ -9,8 +9,10 @@ mod passwords;
 mod users;
 
 use anyhow::{Context as _, Result, ensure};
-use e2e::supervisor::Supervisor;
-use e2e::supervisor::stage::Stage;
+use e2e::{
+    supervisor::{Supervisor, stage::Stage},
+    wait::until,
+};
 use serde_json::{Value, json};
 
 /// All that the calls of these tests need.
@@ -101,11 +103,6 @@ fn listed(list: &Value, field: &str) -> Vec<String> {
 }
 
 /// Waits until something is so.
-fn eventually(what: &str, mut is_so: impl FnMut() -> Result<bool>) -> Result<()> {
-    let began = std::time::Instant::now();
-    while !is_so().with_context(|| what.to_owned())? {
-        ensure!(began.elapsed() < std::time::Duration::from_secs(30), "not {what} after 30 s");
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-    Ok(())
+fn eventually(what: &str, is_so: impl FnMut() -> Result<bool>) -> Result<()> {
+    until(is_so, |is_so| *is_so).with_context(|| format!("not {what}")).map(drop)
 }

@@ -5,8 +5,6 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    thread::sleep,
-    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, ensure};
@@ -18,6 +16,7 @@ use e2e::{
         lines::Lines,
         processes::Process,
     },
+    wait::until,
 };
 use nix::{
     sys::signal::{Signal, kill},
@@ -27,9 +26,6 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::people::Claim;
-
-/// How long to wait before another look.
-const PACE: Duration = Duration::from_millis(20);
 
 /// In all groups of the job "backup".
 pub(crate) const ANN: Claim = Claim("ann@example.org", "ann-token");
@@ -127,17 +123,15 @@ impl Example {
 
     /// Waits until the notifier was told of that many events, and gives all that it was told of.
     pub(crate) fn events(&self, count: usize) -> Result<Vec<Value>> {
-        let end = Instant::now() + LIMIT;
-        loop {
-            let request = http::request("GET", "/api/people/notified", "", "");
-            let notified = http::exchange(self.events, request)?.json()?;
+        let request = http::request("GET", "/api/people/notified", "", "");
+        let ask = || {
+            let notified = http::exchange(self.events, &request)?.json()?;
             let deliveries = notified["deliveries"].as_array().context("no deliveries")?;
-            if deliveries.len() >= count {
-                return Ok(deliveries.iter().map(|delivery| delivery["event"].clone()).collect());
-            }
-            ensure!(Instant::now() < end, "{count} events did not come: {notified}");
-            sleep(PACE);
-        }
+            anyhow::Ok(
+                deliveries.iter().map(|delivery| delivery["event"].clone()).collect::<Vec<_>>(),
+            )
+        };
+        until(ask, |events| events.len() >= count)
     }
 
     /// Ctrl-C, and the exit code. Everything that it started is gone.

@@ -1,12 +1,10 @@
 //! What every proxy must do with what Outboard says: who gets in, and who does not.
 
-use std::{
-    thread::sleep,
-    time::{Duration, Instant},
-};
-
 use anyhow::{Context as _, Result, ensure};
-use e2e::supervisor::{LIMIT, http::Reply, stage::Stage};
+use e2e::{
+    supervisor::{http::Reply, stage::Stage},
+    wait::until,
+};
 use serde_json::Value;
 
 use crate::{
@@ -17,7 +15,6 @@ use crate::{
 type Start = fn(&Stage) -> Result<Proxy>;
 
 /// How long to wait before another try.
-const PACE: Duration = Duration::from_millis(20);
 /// Long enough for an answer, short enough to wait for its end.
 const SHORT: &str = "timeout = \"500ms\"";
 
@@ -123,13 +120,10 @@ fn nobody_gets_in(proxy: &Proxy) -> Result<()> {
 }
 
 fn until_let_in(proxy: &Proxy) -> Result<()> {
-    let end = Instant::now() + LIMIT;
-    loop {
+    let ask = || {
         let reply = proxy.get(&ANN.headers())?;
-        if reply.status == 200 {
-            return Ok(());
-        }
-        ensure!(reply.status == 503 && Instant::now() < end, "{reply:?}");
-        sleep(PACE);
-    }
+        ensure!(matches!(reply.status, 200 | 503), "{reply:?}");
+        Ok(reply)
+    };
+    until(ask, |reply| reply.status == 200).map(drop)
 }

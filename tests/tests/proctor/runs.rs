@@ -1,6 +1,7 @@
 //! What is announced: Proctor's cases for its execution handler, against the example.
 
 use anyhow::{Context as _, Result, ensure};
+use e2e::wait::until;
 use serde_json::{Value, json};
 
 use crate::example::{ANN, BOB, Example};
@@ -83,14 +84,9 @@ fn the_status_of_a_run_can_be_asked_for() -> Result<()> {
     for (name, expected) in [("hello", "FINISHED"), ("failing", "FAILED")] {
         let run = example.post("/execution", ANN, &json!({ "name": name }))?.json()?;
         let path = format!("/execution/{}/status", run["executionId"]);
-        let end = std::time::Instant::now() + e2e::supervisor::LIMIT;
-        loop {
-            let status = example.get(&path, BOB)?.json()?["status"].clone();
-            if status == expected {
-                break;
-            }
-            ensure!(status == "CREATED" && std::time::Instant::now() < end, "{name}: {status}");
-        }
+        let status = || Ok(example.get(&path, BOB)?.json()?["status"].take());
+        let status = until(status, |status| status != "CREATED")?;
+        ensure!(status == expected, "{name}: {status}");
     }
     ensure!(example.get("/execution/1/status", ANN)?.status == 404);
     Ok(())

@@ -1,22 +1,16 @@
 //! Proctor's variables: `PROCTOR_AUTH_*` and `PROCTOR_NOTIFICATION_*` name plugins wherever they are, and what is
 //! wrong with them ends the start, or is told of the plugin that it concerns, and never opens a door.
 
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt as _,
-    path::PathBuf,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf, thread};
 
 use anyhow::{Context as _, Result, ensure};
 use e2e::{
     places,
     supervisor::{
-        LIMIT,
         processes::kill_9,
         stage::{Done, Stage},
     },
+    wait::until,
 };
 use serde_json::{Value, json};
 
@@ -101,20 +95,17 @@ fn announce(stage: &Stage, id: &str) -> Result<()> {
 
 /// Waits until all of these have been delivered to mock, in whatever order. They go by their subject.
 fn is_told(stage: &Stage, ids: &[&str]) -> Result<()> {
-    let end = Instant::now() + LIMIT;
-    loop {
+    let told = || {
         let text = fs::read_to_string(journal(stage)).unwrap_or_default();
         // The last line may not be whole yet.
-        let lines: Vec<Value> =
-            text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-        let is_delivered =
-            |id: &&str| lines.iter().any(|it| it["key"] == **id && it["outcome"] == "delivered");
-        if ids.iter().all(is_delivered) {
-            return Ok(());
-        }
-        ensure!(Instant::now() < end, "{ids:?} did not come: {text}");
-        thread::sleep(Duration::from_millis(20));
-    }
+        let lines = text.lines().filter_map(|line| serde_json::from_str(line).ok());
+        Ok(lines.collect::<Vec<Value>>())
+    };
+    let is_delivered = |lines: &Vec<Value>, id: &str| {
+        lines.iter().any(|it| it["key"] == id && it["outcome"] == "delivered")
+    };
+    let are_all = |lines: &Vec<Value>| ids.iter().all(|id| is_delivered(lines, id));
+    until(told, are_all).with_context(|| format!("not all of {ids:?}")).map(drop)
 }
 
 #[test]
@@ -331,15 +322,8 @@ fn n19_a_plugin_that_is_lost_or_replaced_is_back_without_a_word() -> Result<()> 
 }
 
 fn until_let_in(stage: &Stage, token: &'static str) -> Result<()> {
-    let end = Instant::now() + LIMIT;
-    loop {
-        let reply = Service::of(stage).authenticate(ANN.with_token(token))?;
-        if reply.status == 200 {
-            return Ok(());
-        }
-        ensure!(Instant::now() < end, "{reply:?}");
-        thread::sleep(Duration::from_millis(20));
-    }
+    let ask = || Service::of(stage).authenticate(ANN.with_token(token));
+    until(ask, |reply| reply.status == 200).map(drop)
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Locks.
 
+use std::time::{Duration, Instant};
+
 use e2e::on_both_databases;
 
 use super::*;

@@ -6,10 +6,12 @@ mod locks;
 mod schedules;
 
 use std::fs;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use e2e::supervisor::{LIMIT, Supervisor, stage::Stage};
+use e2e::{
+    supervisor::{Supervisor, stage::Stage},
+    wait::until,
+};
 use serde_json::{Value, json};
 
 const GRANTS: &str = r#""storage", "locks", "schedules""#;
@@ -50,17 +52,4 @@ fn refused(supervisor: &Supervisor<'_>, call: &str, args: Value) -> Result<(Stri
     let text = |name: &str| answer["error"][name].as_str().map(str::to_owned);
     let told = text("kind").zip(text("message"));
     told.with_context(|| format!("{call} {args}: {answer}"))
-}
-
-/// Asks until the answer is as it should be.
-fn until(mut ask: impl FnMut() -> Result<Value>, is_so: impl Fn(&Value) -> bool) -> Result<Value> {
-    let end = Instant::now() + LIMIT;
-    loop {
-        let value = ask()?;
-        if is_so(&value) {
-            return Ok(value);
-        }
-        ensure!(Instant::now() < end, "it stays {value}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }

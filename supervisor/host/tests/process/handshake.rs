@@ -92,7 +92,7 @@ async fn h24_a_closed_stdout_is_an_error_at_once(stage: Stage) {
     let began = Instant::now();
     let launch = stage.launch(&["beacon", "close", "stay"]);
     stage.fails(launch, &["closed its stdout without a handshake"]).await;
-    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     assert!(stage.beacon().await.is_out());
 }
 
