@@ -7,6 +7,10 @@ use tonic_prost_build::FileDescriptorSet;
 
 const ROOTS: [&str; 3] = ["envoy", "goplugin", "outboard"];
 
+/// All frames are as large as the largest, and are moved from queue to queue.
+const LARGE_FRAMES: [&str; 2] =
+    [".outboard.plugin.v1.Frame.kind.request", ".outboard.plugin.v1.Frame.kind.response"];
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut files = Vec::new();
     for root in ROOTS {
@@ -20,6 +24,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let has_grpc = env::var_os("CARGO_FEATURE_GRPC").is_some();
     tonic_prost_build::configure()
         .bytes(".")
+        .boxed(LARGE_FRAMES[0])
+        .boxed(LARGE_FRAMES[1])
         .build_client(has_grpc)
         .build_server(has_grpc)
         .compile_fds(descriptors)?;

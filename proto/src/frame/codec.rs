@@ -85,11 +85,11 @@ pub(super) fn parse(frame: Frame, max_data_bytes: u32) -> Result<Parsed, Malform
         Some(Wire::GoAway(go_away)) => return of_stream(id, Parsed::GoAway(go_away)),
         Some(Wire::Request(request)) => {
             let data = request.data.len();
-            (Parsed::Request { id, request: Box::new(request) }, data)
+            (Parsed::Request { id, request }, data)
         }
         Some(Wire::Response(response)) => {
             let data = response.data.len();
-            (Parsed::Part { id, part: Part::Response(Box::new(response)) }, data)
+            (Parsed::Part { id, part: Part::Response(response) }, data)
         }
         Some(Wire::Data(data)) => {
             let length = data.data.len();

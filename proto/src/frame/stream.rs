@@ -159,7 +159,8 @@ impl Stream {
     ///
     /// The frame may carry a body of up to [`Stream::MAX_INLINE_BYTES`], then with `end`; the rest of a
     /// longer one goes by [`Stream::send`].
-    pub fn open(&mut self, request: RequestFrame) -> Result<u64, OpenError> {
+    pub fn open(&mut self, request: impl Into<Box<RequestFrame>>) -> Result<u64, OpenError> {
+        let request = request.into();
         self.may_open()?;
         if Self::MAX_INLINE_BYTES < request.data.len() {
             return Err(OpenError::TooMuchData);
@@ -204,7 +205,12 @@ impl Stream {
     ///
     /// The frame may carry a body of up to the host's `max_data_bytes`, then with `end`; the rest of a
     /// longer one goes by [`Stream::send`].
-    pub fn respond(&mut self, id: u64, response: ResponseFrame) -> Result<(), SendError> {
+    pub fn respond(
+        &mut self,
+        id: u64,
+        response: impl Into<Box<ResponseFrame>>,
+    ) -> Result<(), SendError> {
+        let response = response.into();
         if (self.theirs.max_data_bytes as usize) < response.data.len() {
             return Err(SendError::Illegal("too much data in the response frame"));
         }

@@ -33,10 +33,12 @@ fn kinds() -> impl Strategy<Value = Option<Wire>> {
             max_concurrent_requests: c,
         })
     });
-    let request = (bytes(), any::<bool>())
-        .prop_map(|(data, end)| Wire::Request(RequestFrame { data, end, ..Default::default() }));
-    let response = (bytes(), any::<bool>())
-        .prop_map(|(data, end)| Wire::Response(ResponseFrame { data, end, ..Default::default() }));
+    let request = (bytes(), any::<bool>()).prop_map(|(data, end)| {
+        Wire::Request(Box::new(RequestFrame { data, end, ..Default::default() }))
+    });
+    let response = (bytes(), any::<bool>()).prop_map(|(data, end)| {
+        Wire::Response(Box::new(ResponseFrame { data, end, ..Default::default() }))
+    });
     let data = (bytes(), any::<bool>()).prop_map(|(data, end)| Wire::Data(Data { data, end }));
     let informational = (98_u32..202)
         .prop_map(|status| Wire::Informational(Informational { status, headers: Vec::new() }));

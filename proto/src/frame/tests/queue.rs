@@ -50,10 +50,10 @@ fn name(frame: &Frame) -> String {
 fn heads_credits_and_small_data_overtake_large_data_of_others() {
     let mut queue = queue([
         (1, data(LARGE, false)),
-        (2, Wire::Request(request("", false))),
+        (2, Wire::Request(request("", false).into())),
         (2, data(4096, false)),
         (3, credit()),
-        (4, Wire::Response(response("small", true))),
+        (4, Wire::Response(response("small", true).into())),
     ]);
     assert_eq!(order(&mut queue), ["2 request", "2 small", "3 credit", "4 response", "1 large"]);
 }
@@ -61,7 +61,7 @@ fn heads_credits_and_small_data_overtake_large_data_of_others() {
 #[test]
 fn within_a_request_only_credit_overtakes() {
     let mut queue = queue([
-        (1, Wire::Request(request("", false))),
+        (1, Wire::Request(request("", false).into())),
         (1, data(LARGE, false)),
         (1, data(1, false)),
         (1, credit()),
@@ -91,7 +91,7 @@ fn a_large_frame_goes_after_32_express_frames() {
 fn a_large_frame_never_overtakes_the_head_of_its_own_request() {
     let mut queue = queue((0..40).map(|id| (100 + id, credit())));
     while queue.take(1).is_some() {}
-    queue.push(codec::frame(1, Wire::Request(request("", false))));
+    queue.push(codec::frame(1, Wire::Request(request("", false).into())));
     queue.push(codec::frame(1, data(LARGE, true)));
     assert_eq!(order(&mut queue), ["1 request", "1 large"], "though it is the turn of a large one");
 }

@@ -90,10 +90,10 @@ fn what_can_not_be_understood_ends_the_stream_and_fails_what_is_open() {
         (1, hello(), Malformed::IdOnStreamFrame(1)),
         (3, Wire::GoAway(GoAway::default()), Malformed::IdOnStreamFrame(3)),
         (0, data(1, false), Malformed::NoId("data")),
-        (0, Wire::Request(request("", true)), Malformed::NoId("a request")),
+        (0, Wire::Request(request("", true).into()), Malformed::NoId("a request")),
         (0, Wire::Reset(Reset::default()), Malformed::NoId("a reset")),
-        (2, Wire::Request(request("", true)), Malformed::IdGoesBackwards { id: 2, last: 2 }),
-        (1, Wire::Request(request("", true)), Malformed::IdGoesBackwards { id: 1, last: 2 }),
+        (2, Wire::Request(request("", true).into()), Malformed::IdGoesBackwards { id: 2, last: 2 }),
+        (1, Wire::Request(request("", true).into()), Malformed::IdGoesBackwards { id: 1, last: 2 }),
         (3, data(1, false), Malformed::NeverOpened { kind: "data", id: 3 }),
         (9, Wire::Credit(Credit { bytes: 1 }), Malformed::NeverOpened { kind: "credit", id: 9 }),
         (
@@ -126,7 +126,7 @@ fn nothing_comes_before_hello() {
         new(Role::Host).receive(Frames { frames: vec![Frame { id: 0, kind }] }, &mut events);
         assert_eq!(events, [Event::Broken(Malformed::FirstIsNotHello)]);
     }
-    let events = deliver(&mut new(Role::Plugin), 1, Wire::Request(request("", true)));
+    let events = deliver(&mut new(Role::Plugin), 1, Wire::Request(request("", true).into()));
     assert_eq!(events, [Event::Broken(Malformed::FirstIsNotHello)]);
 }
 
@@ -136,7 +136,7 @@ fn what_came_before_a_malformed_frame_still_counts() {
     plugin.respond(2, response("done", true)).unwrap();
     let mut message = plugin.take_message().unwrap();
     message.frames.push(Frame { id: 0, kind: Some(hello()) });
-    message.frames.push(Frame { id: 1, kind: Some(Wire::Response(response("late", true))) });
+    message.frames.push(Frame { id: 1, kind: Some(Wire::Response(response("late", true).into())) });
     let mut events = Vec::new();
     host.receive(message, &mut events);
     assert!(matches!(events[0], Event::Responded { id: 2, .. }));
@@ -147,7 +147,7 @@ fn what_came_before_a_malformed_frame_still_counts() {
 fn a_frame_that_is_illegal_in_its_request_ends_that_request_only() {
     let at_plugin = [
         Wire::Informational(Informational { status: 103, headers: Vec::new() }),
-        Wire::Response(response("", true)),
+        Wire::Response(response("", true).into()),
     ];
     for kind in at_plugin {
         let (_, mut plugin) = two_open();
@@ -176,7 +176,7 @@ fn a_frame_that_is_illegal_in_its_request_ends_that_request_only() {
     );
     assert_eq!(reset_of(&mut plugin), (2, ResetCode::Protocol));
     let (mut host, _) = two_open();
-    for (id, kind) in [(1, Wire::Request(request("", true))), (2, data(1, false))] {
+    for (id, kind) in [(1, Wire::Request(request("", true).into())), (2, data(1, false))] {
         let events = deliver(&mut host, id, kind);
         assert!(matches!(events.as_slice(), [Event::Failed { .. }]), "{events:?}");
         assert_eq!(reset_of(&mut host), (id, ResetCode::Protocol));
@@ -283,7 +283,7 @@ fn requests_beyond_the_maximum_are_refused_and_the_others_go_on() {
     host.open(request("", true)).unwrap();
     assert_eq!(host.open(request("", true)), Err(OpenError::Full));
     carry(&mut host, &mut plugin);
-    assert_eq!(deliver(&mut plugin, 3, Wire::Request(request("", false))), []);
+    assert_eq!(deliver(&mut plugin, 3, Wire::Request(request("", false).into())), []);
     assert_eq!(reset_of(&mut plugin), (3, ResetCode::Refused));
     assert_eq!(deliver(&mut plugin, 3, data(1, false)), [], "it has ended");
     plugin.respond(1, response("", true)).unwrap();
@@ -305,10 +305,10 @@ fn a_refused_request_may_be_tried_elsewhere_unless_something_came_for_it() {
 fn a_flood_of_requests_ends_the_stream_before_the_refusals_fill_the_memory() {
     let (_, mut plugin) = greeted(1);
     for id in 1..=4097 {
-        deliver(&mut plugin, id, Wire::Request(request("", false)));
+        deliver(&mut plugin, id, Wire::Request(request("", false).into()));
     }
     assert_eq!(plugin.open_requests(), 1);
-    let events = deliver(&mut plugin, 4098, Wire::Request(request("", false)));
+    let events = deliver(&mut plugin, 4098, Wire::Request(request("", false).into()));
     assert_eq!(events, [failed(1, Failure::Lost), Event::Broken(Malformed::Flood(4096))]);
 }
 
@@ -316,7 +316,7 @@ fn a_flood_of_requests_ends_the_stream_before_the_refusals_fill_the_memory() {
 fn refusals_that_have_left_do_not_count() {
     let (_, mut plugin) = greeted(1);
     for id in 1..=10_000 {
-        let events = deliver(&mut plugin, id, Wire::Request(request("", false)));
+        let events = deliver(&mut plugin, id, Wire::Request(request("", false).into()));
         assert!(events.len() <= 1 && !matches!(events.first(), Some(Event::Broken(_))));
         while plugin.take_message().is_some() {}
     }
@@ -419,7 +419,7 @@ fn go_away_of_a_host_lets_the_plugin_finish() {
     assert_eq!(carry(&mut host, &mut plugin), [Event::GoAway { message: String::new() }]);
     assert_eq!(host.may_open(), Err(OpenError::GoingAway));
     assert_eq!(plugin.open_requests(), 2);
-    let events = deliver(&mut plugin, 3, Wire::Request(request("", true)));
+    let events = deliver(&mut plugin, 3, Wire::Request(request("", true).into()));
     assert_eq!(events.last(), Some(&Event::Broken(Malformed::AfterGoAway { id: 3, last: 2 })));
 }
 

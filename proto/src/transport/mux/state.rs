@@ -188,7 +188,7 @@ impl State {
         if frame::Stream::MAX_INLINE_BYTES < request.data.len() {
             return Err((OpenError::TooMuchData, request));
         }
-        let id = self.stream.open(*request).expect("it was asked whether it may be opened");
+        let id = self.stream.open(request).expect("it was asked whether it may be opened");
         self.slots.insert(id, Slot::new(false));
         Ok(id)
     }

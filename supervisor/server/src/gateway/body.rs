@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::framed::{BrokenOff, Stream};
-use super::respond::Refusal;
+use super::refusal::Refusal;
 use super::times::Times;
 
 /// The body of what a client gets.
@@ -23,8 +23,8 @@ use super::times::Times;
 pub(super) enum Body {
     /// All of it, until it is taken.
     Whole(Bytes),
-    /// Comes from a plugin, a piece at a time.
-    Stream(Stream),
+    /// Comes from a plugin, a piece at a time. Boxed, so that a reply without one is small: it is moved about.
+    Stream(Box<Stream>),
 }
 
 impl From<Bytes> for Body {

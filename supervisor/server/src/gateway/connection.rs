@@ -14,6 +14,8 @@ use super::observe::Counted;
 #[derive(Debug, Clone)]
 pub(super) struct Peer {
     pub address: IpAddr,
+    /// The address as plugins get it, written once for all requests of the connection.
+    text: Arc<str>,
     /// Whether the client speaks TLS with this gateway; then the scheme is `https`.
     pub is_tls: bool,
     /// Which request of its connection this is for, if the client can take anything before its response.
@@ -23,7 +25,14 @@ pub(super) struct Peer {
 
 impl Peer {
     pub(super) fn new(address: IpAddr, is_tls: bool, line: Arc<Line>) -> Self {
-        Self { address, is_tls, turn: None, line }
+        let text = address.to_canonical().to_string().into();
+        Self { address, text, is_tls, turn: None, line }
+    }
+
+    /// A client's address as plugins get it. Most clients come without a proxy.
+    pub(super) fn text_of(&self, client: IpAddr) -> String {
+        let is_own = client == self.address.to_canonical();
+        if is_own { (*self.text).to_owned() } else { client.to_string() }
     }
 
     /// The same for a request of HTTP/1.1, which others may precede until [`Self::answered`].

@@ -35,7 +35,9 @@ use super::gate::Full;
 use super::handle::Door;
 use super::observe::{Meter, Reason, Record};
 use super::quota::Places;
-use super::respond::{Head, Refusal, Reply, Terms};
+use super::refusal::Refusal;
+use super::respond::Reply;
+use super::terms::{Head, Terms};
 use super::times::Times;
 use crate::plugin::backend::NotOpened;
 use crate::plugin::snapshot::Entered;
@@ -257,7 +259,7 @@ impl Call<'_> {
             let beat = Pulse::new();
             let stream = Stream::new(receiving, data, length, beat.clone());
             let stream = stream.map_err(|problem| self.fault(&problem))?;
-            *reply.body_mut() = Body::Stream(stream);
+            *reply.body_mut() = Body::Stream(Box::new(stream));
             pulse = Some(beat);
         }
         self.see_through(side, end, pulse, places);

@@ -12,7 +12,7 @@ use outboard_core::route::trace::TraceParent;
 use outboard_proto::plugin::v1 as wire;
 
 use super::connection::Peer;
-use super::respond::Refusal;
+use super::refusal::Refusal;
 use crate::plugin::handles::Handle;
 
 /// Longest path with its query.
@@ -67,7 +67,7 @@ pub(super) fn read(
         scheme: if is_tls { "https" } else { "http" }.to_owned(),
         authority: authority(parts)?,
         protocol: protocol(parts.version).to_owned(),
-        client_address: client.address.to_string(),
+        client_address: peer.text_of(client.address),
         request_id: request_id.to_owned(),
         traceparent: traceparent(&parts.headers).to_string(),
         ..wire::Request::default()

@@ -17,7 +17,7 @@ const PIECE: usize = 16 * 1024;
 
 /// Answers as it should be.
 pub(crate) async fn answer(out: &Out, id: u64) {
-    out.frame(id, Kind::Response(whole(200, &[], BODY))).await;
+    out.frame(id, Kind::Response(whole(200, &[], BODY).into())).await;
 }
 
 /// A response in one frame.
@@ -73,7 +73,7 @@ pub(crate) async fn run(out: Out, id: u64, request: RequestFrame) {
 
 /// Misdeeds that are frames of the request itself, one after the other.
 fn frames(what: &str) -> Vec<Kind> {
-    let respond = |frame: ResponseFrame| Kind::Response(frame);
+    let respond = |frame: ResponseFrame| Kind::Response(frame.into());
     let begin = || respond(head(200, &[]));
     let good = || respond(whole(200, &[], BODY));
     let with = |name: &str, value: &str| vec![respond(whole(200, &[(name, value)], BODY))];
@@ -85,7 +85,7 @@ fn frames(what: &str) -> Vec<Kind> {
         "data-first" => vec![data(100, true)],
         "trailers-first" => vec![Kind::Trailers(Trailers::default())],
         "informational-after" => vec![begin(), informational(103)],
-        "request" => vec![Kind::Request(RequestFrame::default())],
+        "request" => vec![Kind::Request(Box::default())],
         "never-ends" => vec![begin(), data(100, false)],
         // Credit.
         "too-much-credit" => vec![Kind::Credit(Credit { bytes: u32::MAX }); 2],
@@ -153,11 +153,11 @@ fn frames(what: &str) -> Vec<Kind> {
 /// Misdeeds that concern others, too, or that are more than a few frames.
 async fn on_the_stream(what: &str, out: &Out, id: u64) {
     match what {
-        "of-another" => out.frame(id + 1000, Kind::Response(whole(200, &[], BODY))).await,
+        "of-another" => out.frame(id + 1000, Kind::Response(whole(200, &[], BODY).into())).await,
         "of-an-earlier" => {
             for earlier in (1..id).rev().take(50) {
                 let late = [
-                    Kind::Response(whole(200, &[], BODY)),
+                    Kind::Response(whole(200, &[], BODY).into()),
                     data(100, true),
                     reset(ResetCode::Internal),
                 ];
@@ -176,7 +176,7 @@ async fn on_the_stream(what: &str, out: &Out, id: u64) {
         }
         "beyond-credit" | "flood" => {
             // A message of a MiB at a time, whatever the other side gives; the second never stops.
-            out.frame(id, Kind::Response(head(200, &[]))).await;
+            out.frame(id, Kind::Response(head(200, &[]).into())).await;
             for _ in 0..if what == "flood" { 4096 } else { 16 } {
                 let pieces = vec![frame(id, data(PIECE, false)); 64];
                 out.frames(pieces).await;
@@ -186,7 +186,7 @@ async fn on_the_stream(what: &str, out: &Out, id: u64) {
             }
         }
         "large-data" => {
-            out.frame(id, Kind::Response(head(200, &[]))).await;
+            out.frame(id, Kind::Response(head(200, &[]).into())).await;
             out.frame(id, data(2 * 1024 * 1024, true)).await;
         }
         "large-message" => out.frames(vec![frame(id, data(5 * 1024 * 1024, true))]).await,

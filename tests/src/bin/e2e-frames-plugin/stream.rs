@@ -133,7 +133,7 @@ async fn read(beginning: Beginning, mut incoming: Streaming<Frames>, out: Out) {
         for frame in frames.frames {
             if let (Some(Kind::Request(request)), true) = (frame.kind, beginning != Beginning::Mute)
             {
-                tokio::spawn(misdeed::run(out.clone(), frame.id, request));
+                tokio::spawn(misdeed::run(out.clone(), frame.id, *request));
             }
         }
     }

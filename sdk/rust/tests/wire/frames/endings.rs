@@ -45,7 +45,7 @@ async fn the_end_of_a_stream_ends_its_requests_and_no_others() {
     let mut other = ByHand::start(&host.fixture).await;
     other.greet();
     other.next().await.unwrap();
-    other.send([(1, Kind::Request(*request(&host.fixture, "rest")))]);
+    other.send([(1, Kind::Request(request(&host.fixture, "rest")))]);
     host.logged("rest has begun").await;
     host.mux.end();
     host.logged("wait is dropped").await;

@@ -11,7 +11,7 @@ async fn hello_comes_at_once_and_a_small_request_is_one_frame_each_way() {
     let Some((0, Kind::Hello(hello))) = host.next().await.unwrap() else { panic!("no Hello") };
     assert_eq!((hello.version, hello.max_concurrent_requests), (1, 1024));
     host.greet();
-    host.send([(1, Kind::Request(*request(&fixture, "hello")))]);
+    host.send([(1, Kind::Request(request(&fixture, "hello")))]);
     let Some((1, Kind::Response(answer))) = host.next().await.unwrap() else { panic!("no answer") };
     assert_eq!((answer.data.as_ref(), answer.end), (&b"hello"[..], true));
     assert_eq!(answer.response.unwrap().status, 200);
@@ -23,7 +23,7 @@ async fn many_requests_of_one_message_are_answered() {
     let mut host = ByHand::start(&fixture).await;
     host.greet();
     host.next().await.unwrap();
-    host.send((1..=500).map(|id| (id, Kind::Request(*request(&fixture, "hello")))));
+    host.send((1..=500).map(|id| (id, Kind::Request(request(&fixture, "hello")))));
     for expected in 1..=500 {
         let answer = host.next().await.unwrap().unwrap();
         assert!(matches!(answer, (id, Kind::Response(_)) if id == expected), "{answer:?}");
@@ -38,7 +38,7 @@ async fn more_requests_than_the_plugin_takes_are_refused_and_the_others_served()
     host.greet();
     let hello = host.next().await.unwrap();
     assert!(matches!(hello, Some((0, Kind::Hello(it))) if it.max_concurrent_requests == 2));
-    host.send([1, 2, 3].map(|id| (id, Kind::Request(*request(&fixture, "rest")))));
+    host.send([1, 2, 3].map(|id| (id, Kind::Request(request(&fixture, "rest")))));
     let Some((3, Kind::Reset(reset))) = host.next().await.unwrap() else { panic!("not refused") };
     assert_eq!(reset.code(), ResetCode::Refused);
     for _ in 0..2 {
@@ -51,7 +51,7 @@ async fn what_can_not_be_understood_ends_the_call_with_a_sentence() {
     let fixture = Fixture::start("streams").await;
     let mut host = ByHand::start(&fixture).await;
     host.next().await.unwrap();
-    host.send([(1, Kind::Request(*request(&fixture, "hello")))]);
+    host.send([(1, Kind::Request(request(&fixture, "hello")))]);
     let status = host.next().await.unwrap_err();
     assert_eq!(status.code(), tonic::Code::InvalidArgument);
     assert_eq!(status.message(), "the first frame is not Hello; send Hello first, and at once");

@@ -52,7 +52,7 @@ async fn scripted(script: impl Fn(u64) -> Vec<Frame> + Send + Sync + 'static) ->
                 if is_bad {
                     script(id)
                 } else {
-                    vec![frame(id, Kind::Response(whole(200, &[], "ok")))]
+                    vec![frame(id, Kind::Response(whole(200, &[], "ok").into()))]
                 }
             })
         })
@@ -68,7 +68,7 @@ async fn run(
     while let Some(Ok(message)) = arriving.next().await {
         for Frame { id, kind } in message.frames {
             if let Some(Kind::Request(request)) = kind {
-                let frames = script(id, request);
+                let frames = script(id, *request);
                 if leaving.send(Frames { frames }).is_err() {
                     return;
                 }
@@ -104,7 +104,7 @@ async fn a_frame_that_is_illegal_in_its_state_costs_its_request() {
     let response = |id, end| {
         let mut response = begin(200, &[]);
         response.end = end;
-        frame(id, Kind::Response(response))
+        frame(id, Kind::Response(response.into()))
     };
     check(|id| vec![frame(id, data(1, false))], 502).await;
     check(|id| vec![frame(id, Kind::Trailers(Trailers::default()))], 502).await;
@@ -114,15 +114,16 @@ async fn a_frame_that_is_illegal_in_its_state_costs_its_request() {
     check(|id| vec![frame(id, informational(101))], 502).await;
     check(|id| (0..101).map(|_| frame(id, informational(100))).collect(), 502).await;
     check(|id| vec![frame(id, Kind::Credit(Credit { bytes: u32::MAX }))], 502).await;
-    check(|id| vec![frame(id, Kind::Request(RequestFrame::default()))], 502).await;
+    check(|id| vec![frame(id, Kind::Request(Box::default()))], 502).await;
 }
 
 #[tokio::test]
 async fn frames_of_a_request_that_is_over_are_nothing() {
     check(
         |id| {
-            let late = [data(1, true), informational(103), Kind::Response(whole(500, &[], "late"))];
-            let response = frame(id, Kind::Response(whole(200, &[], "ok")));
+            let late =
+                [data(1, true), informational(103), Kind::Response(whole(500, &[], "late").into())];
+            let response = frame(id, Kind::Response(whole(200, &[], "ok").into()));
             std::iter::once(response)
                 .chain(late.into_iter().map(|kind| frame(id, kind)))
                 .chain(std::iter::once(frame(id, reset(ResetCode::Internal))))
@@ -138,7 +139,7 @@ async fn frames_of_a_later_version_are_skipped() {
     check(
         |id| {
             let unknown = Frame { id: 77, kind: None };
-            vec![unknown, frame(id, Kind::Response(whole(200, &[], "ok")))]
+            vec![unknown, frame(id, Kind::Response(whole(200, &[], "ok").into()))]
         },
         200,
     )
@@ -169,7 +170,7 @@ async fn what_breaks_off_after_the_head_never_looks_whole() {
         let fixture = scripted(move |id| {
             let mut response = begin(200, &[]);
             response.data = "some".into();
-            let mut frames = vec![frame(id, Kind::Response(response))];
+            let mut frames = vec![frame(id, Kind::Response(response.into()))];
             frames.extend(rest(id));
             frames
         })
@@ -185,7 +186,7 @@ async fn what_breaks_off_after_the_head_never_looks_whole() {
     check(|id| vec![frame(id, reset(ResetCode::Internal))]).await;
     // Beyond the credit.
     check(|id| vec![frame(id, data(65_536, false)), frame(id, data(1, true))]).await;
-    check(|id| vec![frame(id, Kind::Response(whole(200, &[], "another")))]).await;
+    check(|id| vec![frame(id, Kind::Response(whole(200, &[], "another").into()))]).await;
 }
 
 /// Each of these ends the stream, with all that is on it, and the next request finds another one.
@@ -194,13 +195,13 @@ async fn what_can_not_be_understood_costs_its_stream() {
     type Malformed = fn(u64) -> Vec<Frame>;
     let all: [Malformed; 8] = [
         |id| vec![frame(id + 1, data(1, true))],
-        |id| vec![frame(id + 1000, Kind::Response(whole(200, &[], "for somebody else")))],
+        |id| vec![frame(id + 1000, Kind::Response(whole(200, &[], "for somebody else").into()))],
         |_| vec![frame(0, Kind::Hello(HELLO))],
         |id| vec![frame(id, Kind::Hello(HELLO))],
         |id| vec![frame(id, Kind::GoAway(GoAway::default()))],
         |_| vec![frame(0, data(1, true))],
-        |id| vec![frame(id + 1, Kind::Request(RequestFrame::default()))],
-        |id| vec![frame(id, Kind::Response(begin(200, &[]))), frame(id, data(65_537, true))],
+        |id| vec![frame(id + 1, Kind::Request(Box::default()))],
+        |id| vec![frame(id, Kind::Response(begin(200, &[]).into())), frame(id, data(65_537, true))],
     ];
     for (number, malformed) in all.into_iter().enumerate() {
         let fixture = scripted(malformed).await;
@@ -220,7 +221,7 @@ async fn what_can_not_be_understood_costs_its_stream() {
 #[tokio::test]
 async fn a_message_of_any_size_is_not_taken() {
     let fixture = scripted(|id| {
-        vec![frame(id, Kind::Response(begin(200, &[]))), frame(id, data(5 << 20, true))]
+        vec![frame(id, Kind::Response(begin(200, &[]).into())), frame(id, data(5 << 20, true))]
     })
     .await;
     assert_eq!(bad(&fixture).await.expect("a response").status, 502);
@@ -243,7 +244,7 @@ async fn a_stream_that_ends_fails_its_requests_and_no_others() {
                             1 => begin_hold.send(()).unwrap(),
                             2 => return,
                             _ => {
-                                let response = Kind::Response(whole(200, &[], "ok"));
+                                let response = Kind::Response(whole(200, &[], "ok").into());
                                 let frames = vec![frame(id, response)];
                                 leaving.send(Frames { frames }).unwrap();
                             }
@@ -284,7 +285,7 @@ async fn a_plugin_that_never_says_hello_is_502_in_time_and_asked_again() {
                 if !says_hello {
                     return std::future::pending().await;
                 }
-                let answer = |id, _| vec![frame(id, Kind::Response(whole(200, &[], "ok")))];
+                let answer = |id, _| vec![frame(id, Kind::Response(whole(200, &[], "ok").into()))];
                 run(arriving, leaving, answer).await;
             }
         })
@@ -308,7 +309,7 @@ async fn a_plugin_that_never_says_hello_is_502_in_time_and_asked_again() {
 #[tokio::test]
 async fn a_first_frame_that_is_not_hello_or_none_that_can_be_obeyed_is_502() {
     let firsts = [
-        Kind::Response(whole(200, &[], "")),
+        Kind::Response(whole(200, &[], "").into()),
         Kind::Hello(Hello { version: 0, ..HELLO }),
         Kind::Hello(Hello { max_data_bytes: 1, ..HELLO }),
         Kind::Hello(Hello { initial_credit_bytes: 1, ..HELLO }),
@@ -414,7 +415,7 @@ async fn refusing(refusals: usize) -> Fixture {
                 }
                 let mut answer = whole(200, &[], "");
                 answer.data = request.data;
-                vec![frame(id, Kind::Response(answer))]
+                vec![frame(id, Kind::Response(answer.into()))]
             })
         })
         .await
