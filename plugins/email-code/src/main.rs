@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use outboard_sdk::{
-    Availability, Endpoints, Failure, Init, InstanceKind, Plugin, Problem, Problems, RevokedUser,
-    Scheme, SchemeError, Server, Subject,
+    Availability, Endpoints, Failure, Init, InstanceKind, Plugin, Problems, RevokedUser, Scheme,
+    SchemeError, Server, Subject,
 };
 use outboard_sending::smtp::Relay;
 use serde_json::{Value, json};
@@ -47,10 +47,7 @@ impl Plugin for EmailCode {
         init: Init<Parameters>,
         _: &mut Endpoints<Instance>,
     ) -> Result<Instance, Problems> {
-        if init.kind != InstanceKind::Scheme {
-            let message = "email-code is a scheme; write kind = \"scheme\"";
-            return Err(Problem::new("", message).into());
-        }
+        init.only(InstanceKind::Scheme)?;
         let Read { digits, letters, relay, limits } = init.parameters.read()?;
         let vault = Vault::new(init.host.storage(), limits);
         Ok(Instance { digits, letters, relay, vault })

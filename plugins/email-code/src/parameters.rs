@@ -96,16 +96,11 @@ impl Parameters {
     }
 
     fn judge(&self, problems: &mut Problems) {
-        let mut within = |pointer: &str, value: u64, least: u64, most: u64| {
-            if !(least..=most).contains(&value) {
-                problems.add(pointer, format!("must be {least} to {most}"));
-            }
-        };
-        within("/code-length", self.code_length.into(), 6, 32);
-        within("/code-duration", self.code_duration, 30, 86_400);
-        within("/attempts", self.attempts.into(), 1, 100);
-        within("/mails", self.mails.into(), 1, 1000);
-        within("/mails-window", self.mails_window, 1, 86_400);
+        problems.within("/code-length", self.code_length, 6..=32);
+        problems.within("/code-duration", self.code_duration, 30..=86_400);
+        problems.within("/attempts", self.attempts, 1..=100);
+        problems.within("/mails", self.mails, 1..=1000);
+        problems.within("/mails-window", self.mails_window, 1..=86_400);
         let (least, most) = (Duration::from_millis(100), Duration::from_mins(1));
         self.timeout.judge("/timeout", least, most, problems);
         let is_line = !self.subject.trim().is_empty() && !self.subject.contains(char::is_control);

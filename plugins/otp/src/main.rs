@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use outboard_sdk::{
-    Availability, Endpoints, Failure, Host, Init, InstanceKind, Plugin, Problem, Problems,
-    RevokedUser, Scheme, SchemeError, Server, Subject,
+    Availability, Endpoints, Failure, Host, Init, InstanceKind, Plugin, Problems, RevokedUser,
+    Scheme, SchemeError, Server, Subject,
 };
 use serde_json::{Value, json};
 
@@ -50,9 +50,7 @@ impl Plugin for Otp {
         init: Init<Parameters>,
         _: &mut Endpoints<Instance>,
     ) -> Result<Instance, Problems> {
-        if init.kind != InstanceKind::Scheme {
-            return Err(Problem::new("", "otp is a scheme; write kind = \"scheme\"").into());
-        }
+        init.only(InstanceKind::Scheme)?;
         Ok(Instance::new(init.parameters.read()?, &init.host))
     }
 

@@ -71,18 +71,13 @@ impl Parameters {
         if !self.totp_allow && !self.hotp_allow {
             problems.add("/totp-allow", "is false, and hotp-allow too; allow one of them");
         }
-        let mut within = |pointer: &str, value: u64, least: u64, most: u64| {
-            if !(least..=most).contains(&value) {
-                problems.add(pointer, format!("must be {least} to {most}"));
-            }
-        };
-        within("/otp-length", self.otp_length.into(), 6, 8);
-        within("/secret-minimum-size", self.secret_minimum_size as u64, 16, 64);
-        within("/totp-window", self.totp_window, 0, 300);
-        within("/totp-start-offset", self.totp_start_offset, 0, u64::from(u32::MAX));
-        within("/hotp-window", self.hotp_window, 0, 100);
-        within("/attempts", self.attempts.into(), 1, 1000);
-        within("/attempts-window", self.attempts_window, 1, 86_400);
+        problems.within("/otp-length", self.otp_length, 6..=8);
+        problems.within("/secret-minimum-size", self.secret_minimum_size, 16..=64);
+        problems.within("/totp-window", self.totp_window, 0..=300);
+        problems.within("/totp-start-offset", self.totp_start_offset, 0..=u64::from(u32::MAX));
+        problems.within("/hotp-window", self.hotp_window, 0..=100);
+        problems.within("/attempts", self.attempts, 1..=1000);
+        problems.within("/attempts-window", self.attempts_window, 1..=86_400);
         problems.or(Rules {
             issuer: Some(issuer.to_owned()).filter(|issuer| !issuer.is_empty()),
             digits: self.otp_length,

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use outboard_sdk::{
-    Availability, Endpoints, Failure, Init, InstanceKind, Plugin, Problem, Problems, RevokedUser,
-    Scheme, SchemeError, Server, Subject,
+    Availability, Endpoints, Failure, Init, InstanceKind, Plugin, Problems, RevokedUser, Scheme,
+    SchemeError, Server, Subject,
 };
 use passki::PasskiError;
 use serde_json::{Value, json};
@@ -44,10 +44,7 @@ impl Plugin for WebAuthn {
         init: Init<Parameters>,
         _: &mut Endpoints<Instance>,
     ) -> Result<Instance, Problems> {
-        if init.kind != InstanceKind::Scheme {
-            let message = "webauthn is a scheme; write kind = \"scheme\"";
-            return Err(Problem::new("", message).into());
-        }
+        init.only(InstanceKind::Scheme)?;
         let rules = init.parameters.read()?;
         let vault = Vault::new(init.host.storage(), rules.challenge);
         Ok(Instance { rules, vault })

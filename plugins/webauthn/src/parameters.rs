@@ -75,13 +75,8 @@ impl Parameters {
                 problems.add(format!("/rp-origins/{index}"), message);
             }
         }
-        let mut within = |pointer: &str, value: u64, least: u64, most: u64| {
-            if !(least..=most).contains(&value) {
-                problems.add(pointer, format!("must be {least} to {most}"));
-            }
-        };
-        within("/challenge-duration", self.challenge_duration, 10, 3600);
-        within("/most-keys", self.most_keys as u64, 1, 50);
+        problems.within("/challenge-duration", self.challenge_duration, 10..=3600);
+        problems.within("/most-keys", self.most_keys, 1..=50);
         problems.or(Rules {
             name: Some(name.to_owned()).filter(|name| !name.is_empty()),
             id: Some(self.rp_id).filter(|id| !id.is_empty()),

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use crate::endpoints::Endpoints;
 use crate::failure::Failure;
 use crate::host::Host;
-use crate::problem::Problems;
+use crate::problem::{Problem, Problems};
 
 /// A plugin: makes instances from parameters, and endpoints for them.
 ///
@@ -111,6 +111,24 @@ pub struct Init<P> {
     pub host: Host,
 }
 
+impl<P> Init<P> {
+    /// For a plugin whose instances are of one kind only: a problem that says so with one of another kind.
+    ///
+    /// # Errors
+    ///
+    /// If the operator says that the instance is there for something else.
+    pub fn only(&self, kind: InstanceKind) -> Result<(), Problem> {
+        if self.kind == kind {
+            return Ok(());
+        }
+        let word = kind.word();
+        Err(Problem::new(
+            "",
+            format!("the plugin can only be used with kind = {word:?}; write that"),
+        ))
+    }
+}
+
 /// What an instance is there for, as the operator says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -127,6 +145,16 @@ pub enum InstanceKind {
 }
 
 impl InstanceKind {
+    /// As operators write it.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Plugin => "plugin",
+            Self::Scheme => "scheme",
+            Self::UserBackend => "user",
+            Self::ClientBackend => "client",
+        }
+    }
+
     pub(crate) fn from_proto(kind: v1::InstanceKind) -> Self {
         match kind {
             v1::InstanceKind::Unspecified | v1::InstanceKind::Plugin => Self::Plugin,

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use outboard_proto::plugin::v1;
 
@@ -53,7 +54,7 @@ impl fmt::Display for Problem {
 /// ```
 /// use outboard_sdk::Problems;
 ///
-/// fn judge(port: u16, hosts: &[String]) -> Result<(), Problems> {
+/// fn judge(port: u16, hosts: &[String], retries: u32) -> Result<(), Problems> {
 ///     let mut problems = Problems::default();
 ///     if port == 25 {
 ///         problems.add("/port", "port 25 is blocked by most providers; use 587");
@@ -61,10 +62,13 @@ impl fmt::Display for Problem {
 ///     if hosts.is_empty() {
 ///         problems.add("/hosts", "is empty; name at least one host");
 ///     }
+///     problems.within("/retries", retries, 1..=10);
 ///     problems.or(())
 /// }
 ///
-/// assert_eq!(judge(25, &[]).unwrap_err().iter().count(), 2);
+/// let problems = judge(25, &[], 11).unwrap_err();
+/// assert_eq!(problems.iter().count(), 3);
+/// assert_eq!(problems.iter().last().unwrap().to_string(), "/retries: must be 1 to 10");
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Problems(Vec<Problem>);
@@ -73,6 +77,18 @@ impl Problems {
     /// Notes one more.
     pub fn add(&mut self, pointer: impl Into<String>, message: impl Into<String>) {
         self.0.push(Problem::new(pointer, message));
+    }
+
+    /// Notes a problem if `value` is out of bounds.
+    pub fn within<T: Copy + PartialOrd + fmt::Display>(
+        &mut self,
+        pointer: impl Into<String>,
+        value: T,
+        bounds: RangeInclusive<T>,
+    ) {
+        if !bounds.contains(&value) {
+            self.add(pointer, format!("must be {} to {}", bounds.start(), bounds.end()));
+        }
     }
 
     /// Gives `value` if there is no problem.
