@@ -18,12 +18,15 @@ impl Plugin for Warden {
     type Parameters = Value;
     type Instance = InstanceKind;
 
-    /// With a parameter `kind` it is one of that kind only.
+    /// With a parameter `kind` it is one of that kind only, and with `scheme` a scheme only.
     async fn init(
         &self,
         init: Init<Value>,
         _: &mut Endpoints<InstanceKind>,
     ) -> Result<InstanceKind, Problems> {
+        if init.parameters["scheme"] == true {
+            init.only(InstanceKind::Scheme)?;
+        }
         let kind = format!("{:?}", init.kind);
         match init.parameters["kind"].as_str() {
             Some(only) if only != kind => Err(Problem::new("/kind", format!("is {kind}")).into()),

@@ -105,6 +105,24 @@ async fn an_instance_learns_what_it_is_there_for() {
 }
 
 #[tokio::test]
+async fn what_is_only_a_scheme_says_so_to_who_makes_it_something_else() {
+    let fixture = Fixture::start("warden").await;
+    for (kind, is_told) in [(InstanceKind::Scheme, false), (InstanceKind::UserBackend, true)] {
+        let request = InitRequest {
+            activation: format!("a-{kind:?}"),
+            instance: "one".to_owned(),
+            parameters: Bytes::from_static(br#"{"scheme":true}"#),
+            kind: kind.into(),
+            ..InitRequest::default()
+        };
+        let made = LifecycleClient::new(fixture.channel()).init(request).await.unwrap();
+        let problems = made.into_inner().problems;
+        assert_eq!(problems.len(), usize::from(is_told), "{problems:?}");
+        assert!(problems.iter().all(|it| it.message.contains("kind = \"scheme\"")), "{problems:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_scheme_says_who_can_use_it_and_what_it_can_not_tell_is_an_error() {
     let fixture = Fixture::start("warden").await;
     assert_eq!(can_use(&fixture, "ann").await.unwrap(), Availability::Registered);
