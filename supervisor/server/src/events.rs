@@ -20,13 +20,14 @@ mod writer;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use outboard_store::Store;
 use outboard_store::outbox::{Outbox, Place};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use crate::clock::now_ms;
 use crate::plugin::roles::Roster;
 use crate::plugin::snapshot::Routes;
 use crate::task;
@@ -177,11 +178,6 @@ impl Working {
 }
 
 /// Milliseconds since 1970, as the outbox counts.
-pub(crate) fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-}
-
 fn in_ms(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

@@ -44,7 +44,7 @@ use self::passwords::Passwords;
 use self::schemes::Schemes;
 use self::scopes::Scopes;
 use self::sessions::Sessions;
-use crate::events::now_ms;
+use crate::clock::now_ms;
 use crate::plugin::roles::Roster;
 use crate::plugin::snapshot::Routes;
 

@@ -6,6 +6,7 @@ pub mod app;
 pub mod auth;
 pub mod callback;
 pub mod cli;
+mod clock;
 pub mod dirs;
 pub mod environment;
 pub mod events;

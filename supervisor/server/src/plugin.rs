@@ -165,15 +165,10 @@ impl Plugins {
         }
     }
 
-    /// By key, or by the name that the plugin gave itself; and who is to take over from it.
+    /// The plugin, and who is to take over from it.
     fn find(&self, name: &str) -> Result<(Arc<Handle>, Option<Arc<Handle>>), ControlError> {
         let entries = self.entries();
-        let by_key = entries.get(name);
-        let found = by_key.or_else(|| entries.values().find(|it| it.handle.status().name == name));
-        let entry = found.ok_or_else(|| ControlError::NotFound {
-            name: name.to_owned(),
-            known: entries.keys().cloned().collect(),
-        })?;
+        let entry = entry(&entries, name)?;
         Ok((entry.handle.clone(), entry.upgrade.as_ref().map(|upgrade| upgrade.new.clone())))
     }
 
@@ -192,4 +187,14 @@ impl Plugins {
     fn entries(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// By key, or by the name that the plugin gave itself.
+fn entry<'a>(entries: &'a BTreeMap<String, Entry>, name: &str) -> Result<&'a Entry, ControlError> {
+    let by_key = entries.get(name);
+    let found = by_key.or_else(|| entries.values().find(|it| it.handle.status().name == name));
+    found.ok_or_else(|| ControlError::NotFound {
+        name: name.to_owned(),
+        known: entries.keys().cloned().collect(),
+    })
 }

@@ -5,13 +5,10 @@ mod schemes;
 mod scopes;
 mod sessions;
 
-use std::time::{Duration, SystemTime};
-
 use outboard_proto::admin::v1::api_keys_server::ApiKeysServer;
 use outboard_proto::admin::v1::schemes_server::SchemesServer;
 use outboard_proto::admin::v1::scopes_server::ScopesServer;
 use outboard_proto::admin::v1::sessions_server::SessionsServer;
-use prost_types::Timestamp;
 use tonic::Status;
 use tonic::service::RoutesBuilder;
 
@@ -52,8 +49,4 @@ fn status(failure: Failure, thing: &str) -> Status {
         Failure::Conflict(error) => Status::already_exists(error),
         Failure::Limited { .. } => Status::resource_exhausted(failure.to_string()),
     }
-}
-
-fn time(ms: i64) -> Timestamp {
-    (SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(ms).unwrap_or_default())).into()
 }

@@ -1,7 +1,6 @@
 //! `outboard.admin.v1.Events`: what operators do with events.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, SystemTime};
 
 use outboard_core::event::{Event, wire};
 use outboard_proto::admin::v1 as admin;
@@ -11,7 +10,8 @@ use outboard_store::StoreError;
 use outboard_store::outbox::{DeadLetter, Delivery, Queue, Selection, State, StoredEvent, Window};
 use tonic::{Request, Response, Status};
 
-use crate::events::{Events, now_ms};
+use crate::clock::{now_ms, timestamp};
+use crate::events::Events;
 
 /// Dead letters in one answer: by default, and at most.
 const SOME: u32 = 100;
@@ -52,7 +52,7 @@ impl events_server::Events for EventService {
             ))
         })?;
         Ok(Response::new(admin::ShowResponse {
-            accepted: Some(time(shown.event.accepted_ms).into()),
+            accepted: Some(timestamp(shown.event.accepted_ms)),
             event: Some(told(&shown.event)),
             deliveries: shown.deliveries.into_iter().map(delivery).collect(),
         }))
@@ -115,7 +115,7 @@ impl EventService {
                 pending: queue.map_or(0, |queue| queue.pending),
                 pending_bytes: queue.map_or(0, |queue| queue.pending_bytes),
                 dead: queue.map_or(0, |queue| queue.dead),
-                oldest: queue.and_then(|queue| queue.oldest_ms).map(|oldest| time(oldest).into()),
+                oldest: queue.and_then(|queue| queue.oldest_ms).map(timestamp),
                 last_error: counts
                     .get(name.as_str())
                     .map(|counts| counts.last_error.clone())
@@ -172,7 +172,7 @@ fn delivery(delivery: Delivery) -> admin::Delivery {
         state: state.into(),
         attempts: delivery.attempts,
         error: delivery.error.unwrap_or_default(),
-        updated: Some(time(delivery.updated_ms).into()),
+        updated: Some(timestamp(delivery.updated_ms)),
         replayed: delivery.replayed,
     }
 }
@@ -189,8 +189,4 @@ fn told(stored: &StoredEvent) -> event::Event {
         },
         |whole| wire::to_proto(&whole),
     )
-}
-
-fn time(ms: i64) -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(ms).unwrap_or_default())
 }

@@ -9,7 +9,8 @@ use outboard_store::storage::{NewSchedule, Schedule};
 use tonic::{Request, Response, Status};
 
 use super::Caller;
-use super::stored::{failed, length, text, time};
+use super::stored::{failed, length, text};
+use crate::clock::timestamp;
 
 const LONGEST_NAME: usize = 128;
 const MOST_DATA: usize = 16 << 10;
@@ -108,7 +109,7 @@ fn shown(schedule: Schedule) -> wire::Schedule {
     wire::Schedule {
         name: schedule.name,
         every: every.and_then(|every| every.try_into().ok()),
-        at: Some(time(schedule.due_ms)),
+        at: Some(timestamp(schedule.due_ms)),
         data: schedule.data.into(),
         failures: schedule.failures,
         last_error: schedule.last_error.unwrap_or_default(),

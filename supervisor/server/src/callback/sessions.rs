@@ -1,7 +1,5 @@
 //! `outboard.host.v1.Sessions`: what an activation may know of whoever sent a request.
 
-use std::time::{Duration, SystemTime};
-
 use outboard_core::grant::Group;
 use outboard_core::identity::evaluate;
 use outboard_proto::host::v1 as wire;
@@ -13,6 +11,7 @@ use super::Caller;
 use super::outcome::status;
 use super::users::shown;
 use super::visitor::{Visitor, bounded};
+use crate::clock::timestamp;
 use crate::identity::scopes::{Checked, SignedInUser};
 
 #[tonic::async_trait]
@@ -71,7 +70,7 @@ impl Sessions for Caller {
         let scopes = self.0.services.identity.scopes();
         let at = scopes.last_login(visitor.cookie.as_deref(), &names).await;
         let at = at.map_err(|failure| status(&failure))?;
-        Ok(Response::new(wire::LastLoginResponse { at: at.map(time) }))
+        Ok(Response::new(wire::LastLoginResponse { at: at.map(timestamp) }))
     }
 }
 
@@ -114,7 +113,7 @@ fn state(state: evaluate::ScopeState) -> wire::ScopeState {
         available: state.is_available,
         password_required: state.password_required,
         password_authenticated: state.password_authenticated,
-        password_last_login: state.password_last_login_ms.map(time),
+        password_last_login: state.password_last_login_ms.map(timestamp),
         groups: state.groups.into_iter().map(group).collect(),
     }
 }
@@ -134,10 +133,6 @@ fn scheme(scheme: evaluate::SchemeState) -> wire::SchemeState {
         display_name: scheme.display_name,
         registered: scheme.is_registered,
         authenticated: scheme.is_authenticated,
-        last_login: scheme.last_login_ms.map(time),
+        last_login: scheme.last_login_ms.map(timestamp),
     }
-}
-
-fn time(ms: i64) -> prost_types::Timestamp {
-    (SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(ms).unwrap_or_default())).into()
 }

@@ -11,6 +11,7 @@ use tonic::{Request, Response, Status};
 
 use super::Caller;
 use super::stored::failed;
+use crate::clock::timestamp;
 
 /// Most operations of one call.
 const MOST_OPERATIONS: usize = 64;
@@ -97,7 +98,7 @@ impl storage_server::Storage for Caller {
         let (take, entry, taken_at) = match taken {
             Taken::Now(entry) => (wire::Take::Taken, Some(entry), None),
             Taken::Before { entry, taken_ms } => {
-                (wire::Take::Consumed, Some(entry), Some(shown::time(taken_ms)))
+                (wire::Take::Consumed, Some(entry), Some(timestamp(taken_ms)))
             }
             Taken::Missing => (wire::Take::Missing, None, None),
         };

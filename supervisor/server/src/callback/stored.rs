@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use outboard_store::{Store, StoreError};
-use prost_types::Timestamp;
 use tonic::Status;
 
 use super::Caller;
@@ -54,10 +53,4 @@ pub(super) fn length(
             humantime::format_duration(most)
         ))
     })
-}
-
-pub(super) fn time(since_1970_ms: i64) -> Timestamp {
-    let (seconds, ms) = (since_1970_ms.div_euclid(1000), since_1970_ms.rem_euclid(1000));
-    // Less than a thousand.
-    Timestamp { seconds, nanos: i32::try_from(ms).unwrap_or_default() * 1_000_000 }
 }

@@ -13,6 +13,7 @@ use super::outcome::{outcome, status};
 use super::page::{page, whole};
 use super::permit::Permitted;
 use super::visitor::bounded;
+use crate::clock::timestamp;
 use crate::identity::{Failure, Forced, Origin, People};
 
 #[tonic::async_trait]
@@ -215,10 +216,7 @@ pub(super) fn ended(done: Result<(), Failure>) -> Result<(i32, Vec<String>), Sta
 
 /// A user, as plugins see users.
 pub(super) fn shown(user: &User) -> wire::User {
-    let last_login = user.last_login_ms.map(|ms| prost_types::Timestamp {
-        seconds: ms.div_euclid(1000),
-        nanos: i32::try_from(ms.rem_euclid(1000) * 1_000_000).unwrap_or_default(),
-    });
+    let last_login = user.last_login_ms.map(timestamp);
     wire::User {
         id: user.id.to_string(),
         username: user.username.shown().to_owned(),

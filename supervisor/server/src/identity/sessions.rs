@@ -6,7 +6,7 @@
 mod session;
 
 use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use outboard_core::identity::user::{User, UserId};
 use outboard_store::identity::SignIn;
@@ -15,6 +15,7 @@ pub use session::Session;
 
 use super::token::{COOKIE, digest_of, is_token, random};
 use super::{Failure, Origin, Parts, now_ms};
+use crate::clock;
 
 /// How long a password counts where a scope does not say so: 30 days.
 const PASSWORD_COUNTS_MS: i64 = 30 * 24 * 60 * 60 * 1000;
@@ -95,7 +96,7 @@ impl Sessions<'_> {
             by = by.scheme().unwrap_or("password"),
             "signed in"
         );
-        Ok(SignedIn { cookie, expires: time_of(session_expires_ms) })
+        Ok(SignedIn { cookie, expires: clock::time(session_expires_ms) })
     }
 
     /// Makes another of the session's users the current one.
@@ -189,8 +190,4 @@ impl fmt::Debug for SignedIn {
 
 fn shortened(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(LONGEST_ORIGIN).collect()
-}
-
-fn time_of(ms: i64) -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(ms).unwrap_or_default())
 }

@@ -9,7 +9,7 @@ use outboard_core::lifecycle::State;
 use outboard_proto::admin::v1 as admin;
 
 use super::unit::Unit;
-use super::{ControlError, Entry, Plugins};
+use super::{ControlError, Entry, Plugins, entry};
 
 /// A version that takes over as soon as it is given what it lacks.
 #[derive(Debug)]
@@ -170,12 +170,7 @@ impl Plugins {
     /// The version that waits, else the one that there is.
     fn next_unit(&self, name: &str) -> Result<Unit, ControlError> {
         let entries = self.entries();
-        let by_key = entries.get(name);
-        let found = by_key.or_else(|| entries.values().find(|it| it.handle.status().name == name));
-        let entry = found.ok_or_else(|| ControlError::NotFound {
-            name: name.to_owned(),
-            known: entries.keys().cloned().collect(),
-        })?;
+        let entry = entry(&entries, name)?;
         let waiting = entry.waiting.as_ref().map(|waiting| (*waiting.unit).clone());
         Ok(waiting.unwrap_or_else(|| entry.handle.known()))
     }

@@ -5,11 +5,11 @@ use std::time::Duration;
 use outboard_proto::plugin::v1::scheduled_client::ScheduledClient;
 use outboard_proto::plugin::v1::{Capability, OnScheduleRequest};
 use outboard_store::storage::Schedule;
-use prost_types::Timestamp;
 use tokio::time::timeout;
 use tonic::{Request, Response, Status};
 
 use super::Common;
+use crate::clock::timestamp;
 use crate::plugin::snapshot::Entered;
 
 const LIMIT: Duration = Duration::from_mins(1);
@@ -73,7 +73,7 @@ async fn on_schedule(entered: &Entered, schedule: &Schedule) -> Result<(), Strin
         activation: activation.id().to_owned(),
         name: schedule.name.clone(),
         data: schedule.data.clone().into(),
-        due_at: Some(time(schedule.due_ms)),
+        due_at: Some(timestamp(schedule.due_ms)),
         attempt: schedule.failures.saturating_add(1),
     });
     request.set_timeout(LIMIT);
@@ -109,11 +109,6 @@ fn plain(text: &str) -> String {
 /// Twice as long each time.
 fn pause(failures: u32) -> Duration {
     FIRST_PAUSE.saturating_mul(1 << failures.min(16)).min(LONGEST_PAUSE)
-}
-
-fn time(since_1970_ms: i64) -> Timestamp {
-    let (seconds, ms) = (since_1970_ms.div_euclid(1000), since_1970_ms.rem_euclid(1000));
-    Timestamp { seconds, nanos: i32::try_from(ms).unwrap_or_default() * 1_000_000 }
 }
 
 #[cfg(test)]

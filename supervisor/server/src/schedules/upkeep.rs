@@ -1,9 +1,11 @@
 //! What time does to what is kept: entries, locks and sessions that have ended are removed.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use outboard_store::{Store, StoreError};
 use tokio::time::{MissedTickBehavior, interval};
+
+use crate::clock::now_ms;
 
 const BETWEEN: Duration = Duration::from_mins(1);
 
@@ -23,9 +25,4 @@ async fn purge(store: &Store) -> Result<(), StoreError> {
     while store.storage().purge().await? {}
     while store.sessions().purge(now_ms()).await? > 0 {}
     Ok(())
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -5,7 +5,8 @@ use outboard_proto::admin::v1::api_keys_server::ApiKeys;
 use outboard_store::identity::ApiKey;
 use tonic::{Request, Response, Status};
 
-use super::{Access, limit, status, time};
+use super::{Access, limit, status};
+use crate::clock::timestamp;
 use crate::identity::Origin;
 
 #[tonic::async_trait]
@@ -52,7 +53,7 @@ fn shown(key: ApiKey) -> admin::ApiKey {
         hash: key.hash,
         label: key.label,
         scopes: key.scopes,
-        created: Some(time(key.created_ms)),
+        created: Some(timestamp(key.created_ms)),
         issued_by: key.issued_by,
         issued_for: key.issued_for,
         user_agent: key.user_agent,

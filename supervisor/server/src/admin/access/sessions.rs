@@ -5,7 +5,8 @@ use outboard_proto::admin::v1 as admin;
 use outboard_proto::admin::v1::sessions_server::Sessions;
 use tonic::{Request, Response, Status};
 
-use super::{Access, status, time};
+use super::{Access, status};
+use crate::clock::timestamp;
 use crate::identity::sessions::Session;
 
 #[tonic::async_trait]
@@ -53,9 +54,9 @@ fn shown(session: &Session, user: &UserId) -> admin::Session {
     let methods = methods.map(|it| it.scheme.clone().unwrap_or_else(|| "password".to_owned()));
     admin::Session {
         hash: session.hash().to_owned(),
-        created: Some(time(session.created_ms())),
-        last_seen: Some(time(session.last_seen_ms())),
-        expires: Some(time(session.expires_ms())),
+        created: Some(timestamp(session.created_ms())),
+        last_seen: Some(timestamp(session.last_seen_ms())),
+        expires: Some(timestamp(session.expires_ms())),
         issued_for: session.issued_for().to_owned(),
         user_agent: session.user_agent().to_owned(),
         methods: methods.collect(),

@@ -3,14 +3,14 @@
 use outboard_proto::host::v1 as wire;
 use outboard_store::storage::{Done, Entry, Page, Tag};
 
-pub(super) use crate::callback::stored::time;
+use crate::clock::timestamp;
 
 pub(super) fn entry(entry: Entry) -> wire::Entry {
     wire::Entry {
         key: entry.key,
         value: entry.value.into(),
         version: entry.version,
-        expires_at: entry.expires_ms.map(time),
+        expires_at: entry.expires_ms.map(timestamp),
         tags: entry.tags.into_iter().map(tag).collect(),
     }
 }
