@@ -64,20 +64,20 @@ fn shown(instance: &Instance, subject: &Subject, registration: &Registration) ->
         "button": "Confirm",
         "data": { "confirm": true },
     })];
-    let others = [(Kind::Totp, "TOTP", "by time"), (Kind::Hotp, "HOTP", "by counting")];
+    let others = [(Kind::Totp, "TOTP", "a clock"), (Kind::Hotp, "HOTP", "a counter")];
     let others = others
         .iter()
         .filter(|(kind, ..)| *kind != registration.kind && instance.rules.allows(*kind));
     forms.extend(others.map(|(_, kind, how)| {
         json!({
             "fields": [],
-            "button": format!("Use codes {how} instead"),
+            "button": format!("Use codes by {how} ({kind}) instead"),
             "data": { "register": true, "type": kind },
         })
     }));
     let mut page = json!({
         "text": "Scan this with an authenticator app, or type the key into it.",
-        "secret": registration.secret,
+        "secret": grouped(&registration.secret),
         "forms": forms,
     });
     if let Some(image) = picture::qr(&url) {
@@ -90,6 +90,12 @@ fn shown(instance: &Instance, subject: &Subject, registration: &Registration) ->
     shown["url"] = url.into();
     shown["page"] = page;
     shown
+}
+
+/// In groups of four, as people can copy it.
+fn grouped(secret: &str) -> String {
+    let groups = secret.as_bytes().chunks(4).map(String::from_utf8_lossy);
+    groups.collect::<Vec<_>>().join(" ")
 }
 
 /// The app has the secret that was shown.

@@ -166,6 +166,14 @@ impl Seen {
         Ok(self)
     }
 
+    /// Where the link of this text leads.
+    pub(crate) fn link(&self, text: &str) -> Result<String> {
+        let mut links = self.html.split("<a ").skip(1);
+        let is_it = |link: &&str| between(link, ">", "</a>").is_some_and(|it| it == text);
+        let link = links.find(is_it).and_then(|link| attribute(link, "href"));
+        link.with_context(|| format!("no link {text:?}: {}", self.html))
+    }
+
     pub(crate) fn form(&self, (name, value): (&str, &str)) -> Result<Form> {
         let forms = self.html.split("<form ").skip(1);
         let mut forms = forms.filter_map(|form| Form::of(form.split("</form>").next()?));

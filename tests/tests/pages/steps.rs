@@ -155,7 +155,9 @@ on_both_databases! {
         let page = bob.sign_in(&url, "bob", PASSWORD)?.is(200, "Allow Photo Album?")?;
         ensure!(page.has("Your mail") && page.has("album.example"), "{}", page.html);
         let refused = bob.send(&page, ("step", "consent"), &[("answer", "refuse"), ("scope", "mail")])?;
-        refused.is(200, "Not allowed")?;
+        let refused = refused.is(200, "Not allowed")?;
+        let denied = format!("{}&error=access_denied&g_continue", to(&supervisor));
+        ensure!(refused.sends_to() == Some(denied), "{refused:?}");
         let page = bob.go(&url)?.is(200, "Allow Photo Album?")?;
         // What is not offered can't be granted.
         let fields = [("answer", "allow"), ("scope", "mail"), ("scope", "bank"), ("scope", "g_admin")];
@@ -175,6 +177,32 @@ on_both_databases! {
         bob.go(&login(&supervisor, "album", "mail"))?.is(200, "Allow Photo Album?")?;
         Ok(())
     }
+}
+
+#[test]
+fn a_refusal_is_told_to_whoever_asked_and_to_nobody_else() -> Result<()> {
+    let stage = Stage::new()?;
+    let supervisor = prepared(&stage)?;
+    let mut bob = Person::new(&supervisor);
+    let url = |to: &str| format!("/login.html?client_id=album&scope=mail{to}");
+    let refuse = |bob: &mut Person<'_>, url: &str| {
+        let page = bob.go(url)?.is(200, "Allow Photo Album?")?;
+        // With nothing chosen, "allow" is a refusal as well.
+        bob.send(&page, ("step", "consent"), &[("answer", "allow")])?.is(200, "Not allowed")
+    };
+    bob.sign_in("/login.html", "bob", PASSWORD)?.is(200, "One moment")?;
+    // Where nobody waits, the page says it.
+    let profile =
+        format!("&callback_url={}", encode(&format!("http://{}/profile.html", supervisor.address)));
+    for to in ["", profile.as_str()] {
+        let seen = refuse(&mut bob, &url(to))?;
+        ensure!(seen.sends_to().is_none() && seen.has("You can close this window"), "{seen:?}");
+    }
+    // What the client has registered is told as OAuth has it, and otherwise left as it is.
+    let back = "https://album.example/back";
+    let seen = refuse(&mut bob, &url(&format!("&callback_url={}", encode(back))))?;
+    ensure!(seen.sends_to() == Some(format!("{back}?error=access_denied")), "{seen:?}");
+    Ok(())
 }
 
 #[test]
@@ -216,15 +244,22 @@ fn who_lacks_a_scheme_or_a_scope_is_told_so() -> Result<()> {
     let page = carol.sign_in(&url, "carol", PASSWORD)?;
     let page = page.is(403, "One more step is missing")?;
     ensure!(page.has("Secret word"), "{}", page.html);
-    // She sets it up by herself.
-    let page = carol.go("/profile.html?scheme=word")?.is(200, "Secret word")?;
-    let seen = carol.fill(&page, ("do", "register"), &[])?.is(200, "Your profile")?;
-    ensure!(seen.has("It is set up."), "{}", seen.html);
-    carol.go(&url)?.is(200, "One more step")?;
+    // She sets it up by herself, and the log-in goes on where it was.
+    let profile = carol.go(&page.link("Set one up")?)?.is(200, "Your profile")?;
+    let word = profile.link("Set up")?.replace("scheme=sign", "scheme=word");
+    let page = carol.go(&word)?.is(200, "Secret word")?;
+    let seen = carol.fill(&page, ("do", "register"), &[])?.is(200, "It is set up")?;
+    let on = seen.sends_to().context("the log-in is lost")?;
+    let page = carol.go(&on)?.is(200, "One more step")?;
+    let code = carol.send(&page, ("step", "trigger"), &[("scheme", "word")])?;
+    let seen = carol.send(&code, ("step", "scheme"), &[("field.code", "sesame")])?;
+    let seen = seen.is(200, "One moment")?;
+    ensure!(seen.sends_to() == Some(done(&supervisor)), "{seen:?}");
     carol.go(&login(&supervisor, "", "bank"))?.is(403, "Not for this account")?;
     carol.go(&login(&supervisor, "", "nothing"))?.is(403, "Not for this account")?;
     // Of several scopes, those count that are hers.
-    carol.go(&login(&supervisor, "", "bank photos"))?.is(200, "One more step")?;
+    let seen = carol.go(&login(&supervisor, "", "bank photos"))?;
+    ensure!(seen.location() == Some(done(&supervisor)), "{seen:?}");
     Ok(())
 }
 

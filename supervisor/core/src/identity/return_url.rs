@@ -13,6 +13,9 @@ pub const LONGEST: usize = 16 * 1024;
 
 /// What a page adds so that a plugin knows that the person has been there.
 const GO_ON: &str = "g_continue";
+/// What it adds where the person has refused: the word of RFC 6749, section 4.1.2.1.
+const ERROR: &str = "error";
+const DENIED: &str = "access_denied";
 
 /// Where a browser may be sent.
 pub struct Places<'a> {
@@ -96,18 +99,24 @@ impl ReturnUrl {
     /// Where the browser goes when everything was done. An instance is told so by `g_continue`.
     pub fn done(&self) -> Cow<'_, str> {
         match self {
-            Self::Instance(url) => {
-                let mut url = url.clone();
-                let rest = url.query().unwrap_or_default().split('&');
-                let mut query: Vec<&str> =
-                    rest.filter(|pair| !pair.is_empty() && !is_go_on(pair)).collect();
-                query.push(GO_ON);
-                let query = query.join("&");
-                url.set_query(Some(&query));
-                Cow::Owned(url.into())
-            }
+            Self::Instance(url) => Cow::Owned(told(url, &[GO_ON], &[GO_ON])),
             Self::Page(url) => Cow::Borrowed(url.as_str()),
             Self::Registered(text) => Cow::Borrowed(text),
+        }
+    }
+
+    /// Where the browser goes when the person has refused, if anybody there is waiting for an answer.
+    pub fn denied(&self) -> Option<String> {
+        let denied = format!("{ERROR}={DENIED}");
+        match self {
+            Self::Instance(url) => Some(told(url, &[GO_ON, ERROR], &[&denied, GO_ON])),
+            Self::Page(_) => None,
+            // All but the addition stays as it was registered, letter by letter.
+            Self::Registered(text) => {
+                let (url, fragment) = text.split_at(text.find('#').unwrap_or(text.len()));
+                let joint = if url.contains('?') { '&' } else { '?' };
+                Some(format!("{url}{joint}{denied}{fragment}"))
+            }
         }
     }
 
@@ -121,8 +130,16 @@ impl ReturnUrl {
     }
 }
 
-fn is_go_on(pair: &str) -> bool {
-    pair.split('=').next() == Some(GO_ON)
+/// The URL with these pairs at the end of its query, and none before them that has one of these names.
+fn told(url: &Url, names: &[&str], pairs: &[&str]) -> String {
+    let is_kept = |pair: &&str| {
+        !pair.is_empty() && !pair.split('=').next().is_some_and(|name| names.contains(&name))
+    };
+    let query = url.query().unwrap_or_default().split('&').filter(is_kept);
+    let query: Vec<&str> = query.chain(pairs.iter().copied()).collect();
+    let mut url = url.clone();
+    url.set_query(Some(&query.join("&")));
+    url.into()
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use form_urlencoded::{Serializer, parse};
 use outboard_core::identity::scope;
 
+/// The key of a profile's URL whose value is the question of a log-in that waits for what is set up there.
+pub(super) const WAITING: &str = "login";
 /// Longer URLs are cut by the gateway already.
 const MOST_PAIRS: usize = 100;
 
@@ -103,6 +105,18 @@ impl Ask {
         Self(kept.cloned().collect())
     }
 
+    /// Nothing but these keys of it.
+    #[must_use]
+    pub(super) fn only(&self, keys: &[&str]) -> Self {
+        let kept = self.0.iter().filter(|(key, _)| keys.contains(&key.as_str()));
+        Self(kept.cloned().collect())
+    }
+
+    /// To be kept in another URL.
+    pub(super) fn query(&self) -> String {
+        self.url("").trim_start_matches('?').to_owned()
+    }
+
     /// Behind a path.
     pub(super) fn url(&self, path: &str) -> String {
         if self.0.is_empty() {
@@ -155,6 +169,9 @@ mod tests {
         assert_eq!(both.settled(&["login", "select_account"]).url("l"), "l?prompt=consent");
         assert_eq!(ask.with_prompt("consent").url("l"), "l?scope=a+b&x=%26%3D&prompt=consent");
         assert_eq!(Ask::default().url("/login.html"), "/login.html");
-        assert_eq!(Ask::of(ask.url("").trim_start_matches('?')), ask);
+        assert_eq!(Ask::of(&ask.query()), ask);
+        assert_eq!(ask.only(&["x"]).url("/l"), "/l?x=%26%3D");
+        let kept = Ask::default().with(WAITING, &ask.query());
+        assert_eq!(Ask::of(Ask::of(&kept.query()).get(WAITING).unwrap()), ask);
     }
 }

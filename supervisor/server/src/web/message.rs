@@ -25,11 +25,30 @@ pub(super) fn good(title: &str, text: &str, links: &[Link]) -> Page {
     message("good", title, text, links)
 }
 
+/// There is more to be done, and nobody has made a mistake.
+pub(super) fn on(title: &str, text: &str, links: &[Link]) -> Page {
+    message("on", title, text, links)
+}
+
 /// Sends the browser on, and says so to those whose browser does not go by itself.
 pub(super) fn going_on(url: &str, to: &str) -> Page {
+    sending("One moment", &format!("You are being sent on to {to}."), url)
+}
+
+/// Sends the browser back to whoever asked for what somebody has refused.
+pub(super) fn going_back(url: &str, to: &str) -> Page {
+    let text = format!("{to} gets no access to your account. You are being sent back to it.");
+    sending("Not allowed", &text, url)
+}
+
+/// Sends the browser back to the log-in that waited for something to be set up.
+pub(super) fn set_up(url: &str) -> Page {
+    sending("It is set up", "You are being sent back to your log-in.", url)
+}
+
+fn sending(title: &str, text: &str, url: &str) -> Page {
     let links = [Link { url: url.to_owned(), text: "Continue" }];
-    let text = format!("You are being sent on to {to}.");
-    message("on", "One moment", &text, &links).going_on(url)
+    message("on", title, text, &links).going_on(url)
 }
 
 fn message(kind: &str, title: &str, text: &str, links: &[Link]) -> Page {

@@ -74,6 +74,12 @@ impl Way {
         }
     }
 
+    /// Where the browser goes when somebody has refused what the client asked for, and how that is called.
+    pub(super) fn denied(&self) -> Option<(String, String)> {
+        let to = self.to.as_ref()?;
+        Some((to.denied()?, self.name().unwrap_or_else(|| to.shown())))
+    }
+
     /// Where the client is, for people.
     pub(super) fn place(&self) -> Option<String> {
         let registered = registered(self.client.as_ref()?, FOR_LOG_IN);

@@ -46,6 +46,31 @@ fn an_enabled_instance_is_told_that_the_person_was_here() {
 }
 
 #[test]
+fn whoever_waits_for_an_answer_is_told_of_a_refusal() {
+    let registered =
+        ["https://app.example/cb", "https://app.example/cb?x=1", "org.example.app:/cb"];
+    let denied = |text: &str| judged_at(EXTERNAL, &registered, text).unwrap().denied();
+    let check = |text: &str, expected: &str| {
+        assert_eq!(denied(text).as_deref(), Some(expected), "{text}");
+    };
+    let base = "https://sso.example.org/api/oidc/auth";
+    check(base, &format!("{base}?error=access_denied&g_continue"));
+    check(
+        &format!("{base}?state=a%20b"),
+        &format!("{base}?state=a%20b&error=access_denied&g_continue"),
+    );
+    // There is one answer, and it is the page's.
+    let forged = format!("{base}?error=x&a=b&g_continue&error=y");
+    check(&forged, &format!("{base}?a=b&error=access_denied&g_continue"));
+    check("https://app.example/cb", "https://app.example/cb?error=access_denied");
+    check("https://app.example/cb?x=1", "https://app.example/cb?x=1&error=access_denied");
+    check("org.example.app:/cb", "org.example.app:/cb?error=access_denied");
+    assert_eq!(denied("https://sso.example.org/profile.html"), None, "nobody waits there");
+    let url = ReturnUrl::Registered("https://app.example/cb#here".to_owned());
+    assert_eq!(url.denied().unwrap(), "https://app.example/cb?error=access_denied#here");
+}
+
+#[test]
 fn the_same_place_may_be_written_in_other_ways() {
     let expected = "https://sso.example.org/api/oidc/auth?g_continue";
     leads_to("HTTPS://SSO.example.ORG:443/api/oidc/auth", expected);

@@ -10,7 +10,7 @@ use super::schemes;
 use crate::identity::Failure;
 use crate::plugin::snapshot::Absent;
 use crate::web::answer::Answer;
-use crate::web::ask::{Ask, Prompt};
+use crate::web::ask::{Ask, Prompt, WAITING};
 use crate::web::message::{self, Link};
 use crate::web::reply::Page;
 use crate::web::show::Person;
@@ -58,7 +58,7 @@ pub(super) async fn step(
         Step::NewPassword => new_password(site, visit, user, None).into(),
         Step::Nothing => nothing(site, visit, user).into(),
         Step::Scheme(ready) => schemes::ask(site, visit, user, &ready),
-        Step::SetUp(schemes) => set_up(site, &schemes).into(),
+        Step::SetUp(schemes) => set_up(site, visit, &schemes).into(),
         Step::Consent(scopes) => consent(site, visit, progress, user, &scopes).into(),
         Step::Done => Answer::see(progress.way.end(site).0),
     })
@@ -78,9 +78,10 @@ pub(super) fn action(site: &Site, visit: &Visit) -> String {
     visit.ask.url(&site.path(&site.login))
 }
 
-fn lead(progress: &Progress) -> String {
+/// Behind a title; `alone`: where nobody in particular is waiting.
+fn lead(progress: &Progress, alone: &str) -> String {
     let name = progress.way.name();
-    name.map_or_else(|| "with your account".to_owned(), |name| format!("to go on to {name}"))
+    name.map_or_else(|| alone.to_owned(), |name| format!("to go on to {name}"))
 }
 
 pub(super) fn password(
@@ -98,7 +99,7 @@ pub(super) fn password(
         "login.html",
         context! {
             title => if is_fixed { "Confirm that it is you" } else { "Log in" },
-            lead => lead(progress),
+            lead => lead(progress, "with your account"),
             action => action(site, visit),
             csrf => visit.token(),
             button => if is_fixed { "Continue" } else { "Log in" },
@@ -115,7 +116,7 @@ async fn select(site: &Site, visit: &Visit, progress: &Progress) -> Result<Answe
         "select.html",
         context! {
             title => "Choose an account",
-            lead => lead(progress),
+            lead => lead(progress, "to go on with"),
             action => action(site, visit),
             csrf => visit.token(),
             users => users.collect::<Vec<_>>(),
@@ -157,20 +158,27 @@ fn nothing(site: &Site, visit: &Visit, user: &User) -> Page {
     message::bad("Not for this account", &text, &links).status(403)
 }
 
-fn set_up(site: &Site, schemes: &[&SchemeState]) -> Page {
+/// The log-in waits, and goes on when that is done.
+fn set_up(site: &Site, visit: &Visit, schemes: &[&SchemeState]) -> Page {
     let names: Vec<_> = schemes.iter().map(|scheme| scheme.display_name.as_str()).collect();
     let text = match names.as_slice() {
         [] => "More is needed to show that it is you than your account has. Please ask those who run this service.".to_owned(),
+        [name] => format!(
+            "To go on, you need one more way to show that it is you: {name}. It is not set up yet."
+        ),
         names => format!(
-            "To go on, you need one more way to show that it is you: {}. It is not set up yet.",
+            "To go on, you need one more way to show that it is you: {}. None of these is set up yet.",
             names.join(" or ")
         ),
     };
-    let url = match schemes {
-        [one] => Ask::default().with("scheme", &one.name).url(&site.path(PROFILE)),
-        _ => site.path(PROFILE),
+    let profile = site.path(PROFILE);
+    let waiting = Ask::default().with(WAITING, &visit.ask.query());
+    let link = match schemes {
+        [] => Link { url: profile, text: "Your profile" },
+        [one] => Link { url: waiting.with("scheme", &one.name).url(&profile), text: "Set it up" },
+        _ => Link { url: waiting.url(&profile), text: "Set one up" },
     };
-    message::bad("One more step is missing", &text, &[Link { url, text: "Set it up" }]).status(403)
+    message::on("One more step is missing", &text, &[link]).status(403)
 }
 
 fn consent(
@@ -207,7 +215,11 @@ fn consent(
     )
 }
 
+/// The client is told so where it waits for an answer.
 pub(super) fn nothing_granted(site: &Site, visit: &Visit, progress: &Progress) -> Page {
+    if let Some((url, to)) = progress.way.denied() {
+        return message::going_back(&url, &to);
+    }
     let client = progress.way.name().unwrap_or_default();
     let links = [
         Link { url: action(site, visit), text: "Back" },

@@ -11,7 +11,7 @@ use super::{DONE, done};
 use crate::identity::Failure;
 use crate::identity::schemes::At;
 use crate::identity::scopes::SignedInUser;
-use crate::web::ask::Ask;
+use crate::web::ask::WAITING;
 use crate::web::reply::Page;
 use crate::web::show::{self, Moment, Person};
 use crate::web::visit::Visit;
@@ -95,7 +95,7 @@ async fn schemes(site: &Site, visit: &Visit, me: &SignedInUser) -> Result<Vec<Sc
     let schemes = site.identity.schemes().of_user(&me.user, at).await?.into_iter();
     let shown = schemes.filter(|(scheme, _)| !scheme.settings.forbid_user_profile);
     let shown = shown.map(|(scheme, availability)| Scheme {
-        url: Ask::default().with("scheme", &scheme.name).url(&site.path(PROFILE)),
+        url: visit.ask.only(&[WAITING]).with("scheme", &scheme.name).url(&site.path(PROFILE)),
         what: show::scheme(&scheme.module).1,
         display_name: scheme.display_name,
         is_registered: availability == Availability::Registered,

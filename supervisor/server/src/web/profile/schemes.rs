@@ -9,7 +9,7 @@ use crate::identity::Failure;
 use crate::identity::schemes::{At, Scheme};
 use crate::identity::scopes::SignedInUser;
 use crate::web::answer::Answer;
-use crate::web::ask::Ask;
+use crate::web::ask::{Ask, WAITING};
 use crate::web::form::Form;
 use crate::web::reply::Page;
 use crate::web::scheme_page::{SchemeForm, SchemePage};
@@ -79,7 +79,9 @@ fn form(site: &Site, visit: &Visit, scheme: &Scheme, shown: Shown) -> Page {
     let has_script = page.has_script();
     let can_register = scheme.settings.allow_user_register;
     let closed = "It can only be set up by those who run this service.";
-    let ask = Ask::default().with("scheme", &scheme.name);
+    let waiting = visit.ask.only(&[WAITING]);
+    let back_url = waiting.url(&site.path(PROFILE));
+    let ask = waiting.with("scheme", &scheme.name);
     // Where there is no field, an error stands on top.
     let has_field = page.forms.first().is_some_and(|form| !form.fields.is_empty());
     let errors: Vec<_> =
@@ -93,8 +95,7 @@ fn form(site: &Site, visit: &Visit, scheme: &Scheme, shown: Shown) -> Page {
             action => ask.url(&site.path(PROFILE)),
             csrf => visit.token(),
             scheme => scheme.name,
-            back_url => site.path(PROFILE),
-            is_registered, page, error, errors, can_register,
+            back_url, is_registered, page, error, errors, can_register,
         },
     )
     .with_script(has_script)
@@ -117,7 +118,7 @@ pub(super) async fn register(
     let (error, status) = match told {
         Ok(answer) => {
             let page = SchemePage::of(answer.as_ref()).filter(|page| !page.forms.is_empty());
-            let Some(page) = page else { return Ok(Outcome::Done("registered")) };
+            let Some(page) = page else { return Ok(done(site, visit)) };
             // There is more to be done.
             let shown = Shown { page, is_registered, error: String::new() };
             return Ok(Outcome::Answer(self::form(site, visit, &scheme, shown).into()));
@@ -132,6 +133,13 @@ pub(super) async fn register(
     let page = SchemePage::of(page.as_ref()).unwrap_or_else(|| once_more(form));
     let shown = Shown { page, is_registered, error };
     Ok(Outcome::Answer(self::form(site, visit, &scheme, shown).status(status).into()))
+}
+
+/// A log-in that waited for this goes on.
+fn done(site: &Site, visit: &Visit) -> Outcome {
+    let Some(waiting) = visit.ask.get(WAITING) else { return Outcome::Done("registered") };
+    let url = Ask::of(waiting).url(&site.path(&site.login));
+    Outcome::Answer(message::set_up(&url).into())
 }
 
 /// The form that was sent, if it asked for a code; else the one that begins.
