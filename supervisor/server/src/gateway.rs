@@ -91,6 +91,7 @@ pub struct Gateway {
     patience: Patience,
     body_memory: usize,
     own: Option<Router>,
+    own_name: &'static str,
     gatekeeper: Option<Arc<dyn Gatekeeper>>,
 }
 
@@ -107,6 +108,7 @@ impl Gateway {
             patience: Patience { head: HEAD_TIMEOUT, stall: STALL },
             body_memory: BODY_MEMORY,
             own: None,
+            own_name: own::NAME,
             gatekeeper: None,
         })
     }
@@ -144,6 +146,13 @@ impl Gateway {
     #[must_use]
     pub fn with_own(self, own: Router) -> Self {
         Self { own: Some(own), ..self }
+    }
+
+    /// Counts and logs what the host itself answers as this instance, which must be a name that no instance can have.
+    /// Default: `outboard`.
+    #[must_use]
+    pub fn with_own_name(self, own_name: &'static str) -> Self {
+        Self { own_name, ..self }
     }
 
     /// Has `gatekeeper` say who may pass to endpoints that require something, on the runtime that [`Self::serve`] is called

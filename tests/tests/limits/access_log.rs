@@ -1,13 +1,15 @@
 //! `gateway.access_log`.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{fs, net::SocketAddr, os::unix::fs::PermissionsExt as _, path::Path};
 
 use anyhow::{Context as _, Result, ensure};
 use e2e::supervisor::{
-    Supervisor,
+    Supervisor, http,
     stage::{Done, Stage},
 };
 use serde_json::{Value, json};
+
+use super::{METRICS, Page};
 
 const CONFIGURATION: &str = "[gateway]\naccess_log = \"access.log\"\nmax_body = \"1KiB\"\n";
 
@@ -81,6 +83,55 @@ fn each_request_leaves_a_line_that_says_how_it_ended() -> Result<()> {
     ensure!(lost["plugin"].is_null(), "{lost}");
     ensure!(!fs::read_to_string(&path)?.contains("s3cret"));
     ensure!(fs::metadata(&path)?.permissions().mode() & 0o137 == 0);
+    Ok(())
+}
+
+#[test]
+fn the_place_for_administrators_is_logged_and_measured_like_the_gateway() -> Result<()> {
+    let stage = Stage::with_mock()?;
+    let admin = "[admin]\nlisten = \"127.0.0.1:0\"\n";
+    stage.configure(&format!("{METRICS}{admin}{CONFIGURATION}"))?;
+    let mut supervisor = stage.serve()?;
+    let page = Page::of(&supervisor)?;
+    let told: Value =
+        serde_json::from_str(&supervisor.log.wait(0, "administrators are answered")?)?;
+    let place: SocketAddr = told["address"].as_str().context("no address")?.parse()?;
+    let ask = |path: &str, id: &str| {
+        let headers = format!("x-request-id: {id}\r\n");
+        Ok::<_, anyhow::Error>(
+            http::exchange(place, http::request("GET", path, &headers, ""))?.status,
+        )
+    };
+    ensure!(ask("/api/user?token=s3cret", "stranger")? == 401);
+    ensure!(ask("/api/mock/hello/you", "plugin")? == 404);
+    ensure!(get(&supervisor, "/api/profile", "person")? == 401);
+    let of = |instance: &str| {
+        format!(
+            "outboard_http_requests_total{{plugin=\"outboard\",instance=\"{instance}\",code=\"401\"}}"
+        )
+    };
+    page.wait(&of("admin"), "1")?;
+    page.wait(&of("outboard"), "1")?;
+    page.wait("outboard_http_unrouted_total{reason=\"not_found\"}", "1")?;
+    ensure!(supervisor.stop()? == 0);
+
+    let path = stage.root().join("access.log");
+    let lines = lines(&path)?;
+    ensure!(lines.len() == 3, "{lines:?}");
+    let stranger = line(&lines, "stranger")?;
+    for (key, value) in [
+        ("client", json!("127.0.0.1")),
+        ("path", json!("/api/user")),
+        ("status", json!(401)),
+        ("plugin", json!("outboard")),
+        ("instance", json!("admin")),
+        ("outcome", json!("complete")),
+    ] {
+        ensure!(stranger[key] == value, "{key} of {stranger}");
+    }
+    ensure!(line(&lines, "plugin")?["outcome"] == "not_found", "{lines:?}");
+    ensure!(line(&lines, "person")?["instance"] == "outboard", "{lines:?}");
+    ensure!(!fs::read_to_string(&path)?.contains("s3cret"));
     Ok(())
 }
 

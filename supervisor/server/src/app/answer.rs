@@ -14,12 +14,14 @@ use super::live::Live;
 use crate::admin::control::is_plugin;
 use crate::api;
 use crate::gateway::Gateway;
-use crate::gateway::observe::Observer;
 use crate::identity::Porter;
 use crate::metrics::Metrics;
 use crate::plugin::snapshot::Routes;
 use crate::service::{self, Service};
 use crate::task;
+
+/// As which instance requests at the place for administrators are counted and logged.
+const ADMIN: &str = "admin";
 
 /// Clients and services are answered until this is closed, operators and monitors until it is dropped.
 pub(super) struct Answering {
@@ -103,8 +105,8 @@ impl App {
         closing: &CancellationToken,
         drain: Duration,
     ) -> task::Owned {
-        let admin = admin.with_own(self.own(api::Part::All).await);
-        let routes = Arc::new(Routes::new(self.quotas.clone(), Observer::new(1, None)));
+        let admin = admin.with_own(self.own(api::Part::All).await).with_own_name(ADMIN);
+        let routes = Arc::new(Routes::new(self.quotas.clone(), self.observer.clone()));
         let (limits, closed) = (self.limits.clone(), closing.clone().cancelled_owned());
         task::spawn("administrators' gateway", async move {
             admin.serve(routes, limits, closed, drain).await;

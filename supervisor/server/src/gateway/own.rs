@@ -42,8 +42,9 @@ pub(super) const BOUNDS: Bounds = Bounds {
 const MAX_RESPONSE: usize = 64 << 20;
 /// Requests at a time; further ones wait.
 const PLACES: usize = 256;
-/// Under which plugin and instance they are counted. No instance can be called so.
-const NAME: &str = "outboard";
+/// Under which plugin its requests are counted, and unless it says otherwise, under which instance. No plugin's instance
+/// can be called so.
+pub(super) const NAME: &str = "outboard";
 /// What stands in a segment of a path as it is (RFC 3986 section 3.3).
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
@@ -112,13 +113,13 @@ impl Client {
 }
 
 impl Own {
-    /// Has `router` answer, on the current runtime. It has no fallback of its own.
-    pub(super) fn new(router: Router, observer: &Observer) -> Self {
+    /// Has `router` answer, on the current runtime, and counts that as `instance`. It has no fallback of its own.
+    pub(super) fn new(router: Router, instance: &str, observer: &Observer) -> Self {
         Self {
             router: router.fallback(nowhere).layer(DefaultBodyLimit::disable()),
             runtime: Handle::current(),
             places: Arc::new(Semaphore::new(PLACES)),
-            series: observer.series(NAME, NAME),
+            series: observer.series(NAME, instance),
         }
     }
 

@@ -91,9 +91,9 @@ pub(super) async fn serve(
     shutdown: impl Future<Output = ()>,
     drain: Duration,
 ) -> usize {
-    let Gateway { listeners, settings, patience, body_memory, own, gatekeeper } = gateway;
+    let Gateway { listeners, settings, patience, body_memory, own, own_name, gatekeeper } = gateway;
     let gatekeeper = gatekeeper.map(Gate::new);
-    let own = own.map(|router| Own::new(router, routes.observer()));
+    let own = own.map(|router| Own::new(router, own_name, routes.observer()));
     let places = Arc::new(Semaphore::new(settings.max_connections));
     let bodies = Room::new(body_memory);
     let end = End::default();
