@@ -7,6 +7,7 @@ mod clients;
 pub mod counters;
 pub mod counts;
 mod digest;
+mod ending;
 mod endpoints;
 mod events;
 mod host;

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use e2e::supervisor::{Supervisor, http, metrics, metrics::Metrics};
 use serde_json::{Value, json};
 
-use super::{call, called, mmdb, refused, stage};
+use super::{call, called, mmdb, plugin, refused, stage};
 
 const SITE: &str = "external_url = \"https://id.example\"\n";
 
@@ -170,13 +170,20 @@ fn every_call_is_counted_by_how_it_ended() -> Result<()> {
     called(&supervisor, "host.hash", &json!({ "text": "a" }))?;
     called(&supervisor, "host.hash", &json!({ "text": "b" }))?;
     refused(&supervisor, "users.get", &json!({ "username": "ann" }), "Denied")?;
+    // An answer that says no is told apart from one that says yes.
+    plugin(&supervisor, &["grant", "mock", "users.read"])?;
+    for username in ["ann", "admin", "nobody"] {
+        called(&supervisor, "users.get", &json!({ "username": username }))?;
+    }
     let shown = page(&supervisor)?;
-    for (of, code, count) in [
-        ("service=\"Host\",method=\"Hash\"", "OK", 2),
-        ("service=\"Users\",method=\"Get\"", "PERMISSION_DENIED", 1),
+    for (of, code, result, count) in [
+        ("service=\"Host\",method=\"Hash\"", "OK", "", 2),
+        ("service=\"Users\",method=\"Get\"", "PERMISSION_DENIED", "", 1),
+        ("service=\"Users\",method=\"Get\"", "OK", "OK", 1),
+        ("service=\"Users\",method=\"Get\"", "OK", "NOT_FOUND", 2),
     ] {
         let line = format!(
-            "outboard_callbacks_total{{plugin=\"mock\",instance=\"mock\",{of},code=\"{code}\"}} {count}"
+            "outboard_callbacks_total{{plugin=\"mock\",instance=\"mock\",{of},code=\"{code}\",result=\"{result}\"}} {count}"
         );
         ensure!(shown.lines().any(|it| it == line), "{line} is not in\n{shown}");
     }
@@ -234,9 +241,14 @@ fn what_is_denied_or_all_is_written_down_as_the_operator_wants() -> Result<()> {
     called(&supervisor, "host.hash", &json!({ "text": "a secret" }))?;
     let line = supervisor.log.wait(mark, "Host/Hash")?;
     ensure!(!line.contains("a secret"), "{line}");
+    plugin(&supervisor, &["grant", "mock", "users.write"])?;
+    refused(&supervisor, "users.delete", &json!({ "username": "ann" }), "NotFound")?;
+    let line: Value = serde_json::from_str(&supervisor.log.wait(mark, "Users/Delete")?)?;
+    ensure!(line["code"] == "OK" && line["result"] == "NOT_FOUND", "{line}");
 
     stage.configure("\n[callbacks]\naudit = \"off\"\n")?;
     supervisor.reload()?;
+    plugin(&supervisor, &["revoke", "mock", "users.write"])?;
     let mark = supervisor.log.mark();
     refused(&supervisor, "users.delete", &json!({ "username": "ann" }), "Denied")?;
     called(&supervisor, "host.hash", &json!({ "text": "a" }))?;

@@ -5,13 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
-use tonic::Code;
-
+use super::ending::{CODES, Ending, RESULTS};
 use super::methods::{methods, services};
 use crate::plugin::Bucket;
 
-/// gRPC has as many codes.
-const CODES: usize = 17;
+/// How a call may end: with one of the codes, or with one of the results of those that went well.
+const ENDINGS: usize = CODES + RESULTS;
 
 /// Of all instances. Clones count together.
 #[derive(Clone, Debug, Default)]
@@ -23,8 +22,8 @@ type Known = BTreeMap<(String, String), Weak<Counts>>;
 /// Of one instance, over all its processes. It goes with the last of them.
 #[derive(Debug)]
 pub struct Counts {
-    /// For each method, how often it ended with each code.
-    calls: Vec<[AtomicU64; CODES]>,
+    /// For each method, how often it ended in each way.
+    calls: Vec<[AtomicU64; ENDINGS]>,
     /// For each service.
     buckets: Vec<Mutex<Bucket>>,
 }
@@ -37,6 +36,8 @@ pub struct Counted {
     pub service: &'static str,
     pub method: &'static str,
     pub code: &'static str,
+    /// Empty where the answer has none.
+    pub result: &'static str,
     pub count: u64,
 }
 
@@ -74,9 +75,9 @@ impl Counts {
         }
     }
 
-    pub(super) fn add(&self, method: usize, code: Code) {
-        let codes = self.calls.get(method);
-        if let Some(count) = codes.and_then(|codes| codes.get(number(code))) {
+    pub(super) fn add(&self, method: usize, ending: Ending) {
+        let endings = self.calls.get(method);
+        if let Some(count) = endings.and_then(|endings| endings.get(ending.number())) {
             count.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -91,16 +92,18 @@ impl Counts {
 
     fn counted(&self, plugin: &str, instance: &str) -> Vec<Counted> {
         let mut counted = Vec::new();
-        for (method, codes) in methods().iter().zip(&self.calls) {
-            for (code, count) in codes.iter().enumerate() {
+        for (method, endings) in methods().iter().zip(&self.calls) {
+            for (number, count) in endings.iter().enumerate() {
                 let count = count.load(Ordering::Relaxed);
                 if count > 0 {
+                    let ending = Ending::numbered(number);
                     counted.push(Counted {
                         plugin: plugin.to_owned(),
                         instance: instance.to_owned(),
                         service: &method.service,
                         method: &method.name,
-                        code: NAMES[code],
+                        code: ending.code(),
+                        result: ending.result(),
                         count,
                     });
                 }
@@ -110,39 +113,12 @@ impl Counts {
     }
 }
 
-/// The name of a code, as it is written in all languages but Go's and ours.
-pub(super) fn name(code: Code) -> &'static str {
-    NAMES[number(code)]
-}
-
-fn number(code: Code) -> usize {
-    // A status has no negative code.
-    usize::try_from(i32::from(code)).unwrap_or(0)
-}
-
-const NAMES: [&str; CODES] = [
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-];
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use outboard_proto::host::v1::ResultCode;
+    use tonic::Code;
 
     use super::*;
     use crate::callback::methods;
@@ -155,20 +131,26 @@ mod tests {
     fn what_was_called_is_counted_by_code_until_the_instance_is_gone() {
         let all = CallCounts::default();
         let counts = all.of("mock", "one");
-        counts.add(method("Host/Info"), Code::Ok);
-        all.of("mock", "one").add(method("Host/Info"), Code::Ok);
-        counts.add(method("Users/Get"), Code::PermissionDenied);
+        counts.add(method("Host/Info"), Ending::Coded(Code::Ok));
+        all.of("mock", "one").add(method("Host/Info"), Ending::Coded(Code::Ok));
+        counts.add(method("Users/Get"), Ending::Coded(Code::PermissionDenied));
+        counts.add(method("Users/Get"), Ending::Answered(ResultCode::NotFound));
         let lines: Vec<_> = all
             .counted()
             .into_iter()
             .map(|it| {
                 format!(
-                    "{} {} {}/{} {} {}",
-                    it.plugin, it.instance, it.service, it.method, it.code, it.count
+                    "{} {} {}/{} {} {:?} {}",
+                    it.plugin, it.instance, it.service, it.method, it.code, it.result, it.count
                 )
             })
             .collect();
-        assert_eq!(lines, ["mock one Host/Info OK 2", "mock one Users/Get PERMISSION_DENIED 1"]);
+        let expected = [
+            "mock one Host/Info OK \"\" 2",
+            "mock one Users/Get PERMISSION_DENIED \"\" 1",
+            "mock one Users/Get OK \"NOT_FOUND\" 1",
+        ];
+        assert_eq!(lines, expected);
         drop(counts);
         assert!(all.counted().is_empty());
     }

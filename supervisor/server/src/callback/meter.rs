@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, Request, Response};
+use http::{Request, Response};
 use outboard_core::config::Audit;
 use outboard_proto::env::ACTIVATION_METADATA;
 use tonic::body::Body;
@@ -14,7 +14,8 @@ use tonic::{Code, Status};
 use tower::{Layer, Service};
 
 use super::Room;
-use super::counts::{self, Counts};
+use super::counts::Counts;
+use super::ending::{self, Ending};
 use super::methods::{self, Method};
 use super::permit::Subject;
 
@@ -75,15 +76,19 @@ where
             return self.services.call(request).boxed();
         };
         if let Some(refused) = call.refuse() {
+            call.ended(Ending::Coded(refused.code()));
             let response = refused.into_http();
-            call.ended(&response);
             return std::future::ready(Ok(response)).boxed();
         }
         request.extensions_mut().insert(call.subject.clone());
         let answer = self.services.call(request);
         async move {
             let response = answer.await?;
-            call.ended(&response);
+            let code = ending::code(response.headers());
+            if code == Code::Ok && call.method.has_result {
+                return Ok(response.map(|body| ending::heard(body, move |it| call.ended(it))));
+            }
+            call.ended(Ending::Coded(code));
             Ok(response)
         }
         .boxed()
@@ -112,20 +117,19 @@ impl Call {
         )))
     }
 
-    fn ended(&self, response: &Response<Body>) {
-        let code = code(response.headers());
-        self.counts.add(self.number, code);
+    fn ended(&self, ending: Ending) {
+        self.counts.add(self.number, ending);
         let is_heard = match self.room.services.rules.load().audit {
             Audit::Off => false,
-            Audit::Writes => self.method.is_write || code == Code::PermissionDenied,
+            Audit::Writes => self.method.is_write || ending.is_denied(),
             Audit::All => true,
         };
         if is_heard {
-            self.write_down(code);
+            self.write_down(ending);
         }
     }
 
-    fn write_down(&self, code: Code) {
+    fn write_down(&self, ending: Ending) {
         let Method { service, name, .. } = self.method;
         tracing::info!(
             target: "audit",
@@ -133,14 +137,10 @@ impl Call {
             instance = self.instance,
             activation = self.activation,
             call = format!("{service}/{name}"),
-            code = counts::name(code),
+            code = ending.code(),
+            result = Some(ending.result()).filter(|it| !it.is_empty()),
             subject = self.subject.take(),
             "a plugin called"
         );
     }
-}
-
-/// A call that is refused has it in its head; one that is answered has it behind the answer.
-fn code(headers: &HeaderMap) -> Code {
-    headers.get(Status::GRPC_STATUS).map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes()))
 }

@@ -1,12 +1,12 @@
 //! Every call that the host answers, by number: so that counting one needs neither a name nor a lock, and a
 //! plugin can't make up series.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use outboard_proto::DESCRIPTOR_SET;
 use prost::Message as _;
-use prost_types::FileDescriptorSet;
+use prost_types::{FileDescriptorProto, FileDescriptorSet};
 
 /// The package of all services that plugins call.
 const PACKAGE: &str = "outboard.host.v1";
@@ -20,6 +20,8 @@ pub(super) struct Method {
     pub service_number: usize,
     /// It changes something about people, or about who may do what.
     pub is_write: bool,
+    /// Its answer begins with how it ended: a `ResultCode`.
+    pub has_result: bool,
 }
 
 static METHODS: LazyLock<Vec<Method>> = LazyLock::new(all);
@@ -47,18 +49,30 @@ pub(super) fn number(path: &str) -> Option<usize> {
 fn all() -> Vec<Method> {
     // It is compiled in, and a test reads it.
     let set = FileDescriptorSet::decode(DESCRIPTOR_SET).unwrap_or_default();
-    let files = set.file.into_iter().filter(|file| file.package() == PACKAGE);
-    let services = files.flat_map(|file| file.service);
+    let files: Vec<_> = set.file.into_iter().filter(|file| file.package() == PACKAGE).collect();
+    let with_result = with_result(&files);
+    let services = files.into_iter().flat_map(|file| file.service);
     let methods = services.enumerate().flat_map(|(service_number, service)| {
-        let name = service.name().to_owned();
+        let (name, with_result) = (service.name().to_owned(), with_result.clone());
         service.method.into_iter().map(move |method| Method {
             is_write: is_write(&name, method.name()),
+            has_result: with_result.contains(method.output_type()),
             service: name.clone(),
             name: method.name().to_owned(),
             service_number,
         })
     });
     methods.collect()
+}
+
+/// The messages whose first field is a result.
+fn with_result(files: &[FileDescriptorProto]) -> HashSet<String> {
+    let result = format!(".{PACKAGE}.ResultCode");
+    let messages = files.iter().flat_map(|file| &file.message_type);
+    let begun = messages.filter(|message| {
+        message.field.iter().any(|field| field.number() == 1 && field.type_name() == result)
+    });
+    begun.map(|message| format!(".{PACKAGE}.{}", message.name())).collect()
 }
 
 fn is_write(service: &str, method: &str) -> bool {
@@ -82,6 +96,18 @@ mod tests {
         assert_eq!(number("/outboard.host.v1.Host/Inform"), None);
         assert_eq!(number("/outboard.plugin.v1.Lifecycle/Init"), None);
         assert!(services() > 5 && methods().len() > 30);
+    }
+
+    #[test]
+    fn answers_with_a_result_are_known() {
+        let found =
+            |path: &str| methods()[number(&format!("/{PACKAGE}.{path}")).unwrap()].has_result;
+        for path in ["Users/Get", "Sessions/Check", "Locks/Acquire", "Storage/Transact"] {
+            assert!(found(path), "{path}");
+        }
+        for path in ["Users/List", "Host/Info", "Log/Write"] {
+            assert!(!found(path), "{path}");
+        }
     }
 
     #[test]

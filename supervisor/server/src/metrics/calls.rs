@@ -6,7 +6,7 @@ use crate::callback::counts::CallCounts;
 pub(super) fn write(text: &mut Text, calls: &CallCounts) {
     let mut family = text.counter(
         "outboard_callbacks_total",
-        "Calls of plugins to the host that have ended, by gRPC code.",
+        "Calls of plugins to the host that have ended, by gRPC code and what the answer says.",
     );
     for counted in calls.counted() {
         let labels = [
@@ -15,6 +15,7 @@ pub(super) fn write(text: &mut Text, calls: &CallCounts) {
             ("service", counted.service),
             ("method", counted.method),
             ("code", counted.code),
+            ("result", counted.result),
         ];
         family.sample(&labels, counted.count);
     }
