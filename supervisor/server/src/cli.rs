@@ -61,9 +61,11 @@ pub enum Tool {
     Plugin(plugin::Plugin),
     /// Ask a running supervisor what became of events, and deal with those that were given up
     Event(event::Event),
-    /// Copy the database into a file, also while a supervisor uses it
+    /// Copy the database and the grants into a file, also while a supervisor uses them
+    ///
+    /// Configuration, plugins, secrets and what plugins keep in files of their own are not in it.
     Backup(backup::Backup),
-    /// Put a copy in the place of the database; no supervisor may use it meanwhile
+    /// Put a copy in the place of the database and the grants; no supervisor may use them meanwhile
     Restore(backup::Restore),
     /// List, add, change and delete users
     User(user::User),
@@ -117,8 +119,20 @@ fn fail(error: &anyhow::Error) -> ExitCode {
         // Whoever read the output has seen enough, as `head` does.
         return ExitCode::SUCCESS;
     }
-    eprintln!("error: {error:#}");
+    eprintln!("error: {}", told(error));
     ExitCode::FAILURE
+}
+
+/// An error and its causes, without those that it tells itself.
+fn told(error: &anyhow::Error) -> String {
+    let mut told = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !told.contains(&cause) {
+            told.push_str(": ");
+            told.push_str(&cause);
+        }
+    }
+    told
 }
 
 fn fail_for(mistakes: &Mistakes) -> ExitCode {
@@ -150,6 +164,14 @@ mod tests {
         let Command::Serve(sources) = cli.command else { panic!("{cli:?}") };
         assert_eq!(sources.settings.0.len(), outboard_core::config::SETTINGS.len());
         assert_eq!(sources.settings.0["gateway.listen"], "x");
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = anyhow::anyhow!("no such file").context("b.db: no such file; name another");
+        assert_eq!(told(&error), "b.db: no such file; name another");
+        let error = anyhow::anyhow!("no such file").context("b.db").context("restore");
+        assert_eq!(told(&error), "restore: b.db: no such file");
     }
 
     #[test]

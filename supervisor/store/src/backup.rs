@@ -2,6 +2,10 @@
 //!
 //! What is restored was looked at first: it is a whole file, of Outboard, and no newer than this one. The file that it
 //! takes the place of is kept beside it. PostgreSQL has tools of its own for both.
+//!
+//! A copy has room for short texts besides, so that what belongs to a database and is kept elsewhere can travel with it.
+
+mod attached;
 
 use std::fs::Permissions;
 use std::io;
@@ -12,6 +16,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::fs;
 
+pub use self::attached::Attached;
 use crate::error::StoreError;
 use crate::store::{Options, Store};
 use crate::url::{DatabaseUrl, Target};
@@ -32,9 +37,22 @@ pub enum BackupError {
     Store(#[from] StoreError),
 }
 
-/// Writes a copy of the database into a new file, for its owner alone. Supervisors may go on meanwhile: the copy is of
-/// one moment.
-pub async fn back_up(url: &DatabaseUrl, file: &Path) -> Result<(), BackupError> {
+/// A copy that can take the place of the database. Until it does, nothing is changed.
+#[derive(Debug)]
+#[must_use = "it takes no place by itself"]
+pub struct Prepared {
+    database: PathBuf,
+    new: PathBuf,
+    attached: Attached,
+}
+
+/// Writes a copy of the database into a new file, for its owner alone, and `attached` with it. Supervisors may go on
+/// meanwhile: the copy is of one moment.
+pub async fn back_up(
+    url: &DatabaseUrl,
+    file: &Path,
+    attached: &Attached,
+) -> Result<(), BackupError> {
     let database = sqlite_file(url)?;
     let unwritable = |source| BackupError::File {
         path: file.to_owned(),
@@ -42,7 +60,12 @@ pub async fn back_up(url: &DatabaseUrl, file: &Path) -> Result<(), BackupError> 
         advice: "name a file that is not there yet, in a directory that you may write",
     };
     create(file).await.map_err(unwritable)?;
-    let copied = copy_database(url, database, file).await;
+    let copied = async {
+        copy_database(url, database, file).await?;
+        let failed = |error: sqlx::Error| StoreError::from_sqlx(url, "write the copy", &error);
+        attached::add(file, attached).await.map_err(failed)
+    };
+    let copied = copied.await;
     if copied.is_err() {
         // It is worth nothing, and in the way of another attempt.
         let _ = fs::remove_file(file).await;
@@ -63,25 +86,42 @@ async fn copy_database(url: &DatabaseUrl, database: &Path, file: &Path) -> Resul
     connection.close().await.map_err(|error| failed(&error))
 }
 
-/// Puts a copy in the place of the database, which no supervisor may use meanwhile. What was there is kept under the
-/// name that this gives, if there was anything.
-pub async fn restore(url: &DatabaseUrl, file: &Path) -> Result<Option<PathBuf>, BackupError> {
+/// Looks at a copy, and makes it ready beside the database.
+pub async fn prepare(url: &DatabaseUrl, file: &Path) -> Result<Prepared, BackupError> {
     let database = sqlite_file(url)?;
     let new = beside(database, ".restoring");
     remove(&new).await?;
     create(&new).await.map_err(|error| unusable(&new, error))?;
-    let prepared = prepare(file, &new).await;
-    if prepared.is_err() {
+    let copied = copy(file, &new).await;
+    if copied.is_err() {
         let _ = remove(&new).await;
     }
-    prepared?;
-    let old = keep(database).await?;
-    fs::rename(&new, database).await.map_err(|error| unusable(database, error))?;
-    Ok(old)
+    Ok(Prepared { database: database.to_owned(), new, attached: copied? })
 }
 
-/// Makes `new` a copy of `file` that this Outboard can open.
-async fn prepare(file: &Path, new: &Path) -> Result<(), BackupError> {
+impl Prepared {
+    /// What came with the copy.
+    pub fn attached(&self) -> &Attached {
+        &self.attached
+    }
+
+    /// Takes the place of the database, which no supervisor may use meanwhile. What was there is kept under the name that
+    /// this gives, if there was anything.
+    pub async fn put_in_place(self) -> Result<Option<PathBuf>, BackupError> {
+        let Self { database, new, .. } = self;
+        let old = keep(&database).await?;
+        fs::rename(&new, &database).await.map_err(|error| unusable(&database, error))?;
+        Ok(old)
+    }
+
+    /// Is given up: the database stays as it is.
+    pub async fn drop(self) -> Result<(), BackupError> {
+        remove(&self.new).await
+    }
+}
+
+/// Makes `new` a copy of `file` that this Outboard can open, and takes out what came with it.
+async fn copy(file: &Path, new: &Path) -> Result<Attached, BackupError> {
     fs::copy(file, new).await.map_err(|source| BackupError::File {
         path: file.to_owned(),
         source,
@@ -91,10 +131,13 @@ async fn prepare(file: &Path, new: &Path) -> Result<(), BackupError> {
     let modes = fs::set_permissions(new, Permissions::from_mode(OWNER_ONLY)).await;
     modes.map_err(|error| unusable(new, error))?;
     look_at(file, new).await?;
+    let none = |error: sqlx::Error| no_backup(file, error.to_string());
+    let attached = attached::take(new).await.map_err(none)?;
     let url = DatabaseUrl::sqlite(new);
     let store = Store::open(&url, &Options::default()).await?;
     store.close().await;
-    sync(new).await.map_err(|error| unusable(new, error))
+    sync(new).await.map_err(|error| unusable(new, error))?;
+    Ok(attached)
 }
 
 /// Whether it is a whole database of Outboard. An empty one would be one too, once it was opened.
@@ -102,7 +145,7 @@ async fn look_at(file: &Path, new: &Path) -> Result<(), BackupError> {
     const WHOLE: &str = "PRAGMA integrity_check(1)";
     const OURS: &str = "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' \
                         AND name IN ('_sqlx_migrations', 'plugin_instance')";
-    let none = |problem: String| BackupError::NoBackup { path: file.to_owned(), problem };
+    let none = |problem| no_backup(file, problem);
     let failed = |error: sqlx::Error| match error {
         sqlx::Error::Database(error) => none(error.message().to_owned()),
         other => none(other.to_string()),
@@ -171,6 +214,10 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     name.into()
+}
+
+fn no_backup(file: &Path, problem: String) -> BackupError {
+    BackupError::NoBackup { path: file.to_owned(), problem }
 }
 
 fn unusable(path: &Path, source: io::Error) -> BackupError {

@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use outboard_store::backup::{BackupError, back_up, restore};
+use outboard_store::backup::{self, Attached, BackupError, prepare};
 use outboard_store::storage::{Operation, Put};
 use outboard_store::{DatabaseUrl, Options, Store};
 use tempfile::TempDir;
@@ -22,6 +22,14 @@ async fn put(store: &Store, value: &str) {
 async fn value(store: &Store) -> String {
     let entry = store.storage().get("otp", "k").await.unwrap().unwrap();
     String::from_utf8(entry.value).unwrap()
+}
+
+async fn back_up(url: &DatabaseUrl, file: &Path) -> Result<(), BackupError> {
+    backup::back_up(url, file, &Attached::new()).await
+}
+
+async fn restore(url: &DatabaseUrl, file: &Path) -> Result<Option<PathBuf>, BackupError> {
+    prepare(url, file).await?.put_in_place().await
 }
 
 fn database(dir: &Path) -> DatabaseUrl {
@@ -85,6 +93,29 @@ async fn a_backup_goes_where_there_was_nothing() {
     let other = database(elsewhere.path());
     assert_eq!(restore(&other, &file).await.unwrap(), None);
     assert_eq!(value(&open(&other).await).await, "before");
+}
+
+#[tokio::test]
+async fn what_is_attached_travels_with_a_copy_and_stays_out_of_the_database() {
+    let dir = TempDir::new().unwrap();
+    let (url, first) = (database(dir.path()), dir.path().join("first.db"));
+    let store = open(&url).await;
+    put(&store, "before").await;
+    let attached =
+        Attached::from([("a".to_owned(), "über\n".to_owned()), ("b".to_owned(), String::new())]);
+    backup::back_up(&url, &first, &attached).await.unwrap();
+    store.close().await;
+    let prepared = prepare(&url, &first).await.unwrap();
+    assert_eq!(prepared.attached(), &attached);
+    prepared.put_in_place().await.unwrap();
+    // What was restored can be copied again, with something else.
+    let second = dir.path().join("second.db");
+    back_up(&url, &second).await.unwrap();
+    let prepared = prepare(&url, &second).await.unwrap();
+    assert_eq!(prepared.attached(), &Attached::new());
+    prepared.drop().await.unwrap();
+    assert!(!dir.path().join("outboard.db.restoring").exists());
+    assert_eq!(value(&open(&url).await).await, "before");
 }
 
 #[tokio::test]
