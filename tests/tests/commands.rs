@@ -1,7 +1,9 @@
 //! What operators type beside `outboard serve`.
 
 use std::{
+    fs,
     io::{BufRead as _, BufReader},
+    path::Path,
     process::{Child, ChildStdout, Output, Stdio},
 };
 
@@ -330,4 +332,30 @@ fn the_command_line_explains_itself() -> Result<()> {
     let wrong = Done::of(&mut stage.outboard(&["plugin", "lst"]))?;
     ensure!(wrong.code == 2, "{wrong:?}");
     contains(&wrong.stderr, &["list"])
+}
+
+/// Whoever copies an example of the operators' documents should not have to mend it first.
+#[test]
+fn examples_of_configurations_have_no_mistakes() -> Result<()> {
+    let stage = Stage::new()?;
+    let documents = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    let mut checked = 0;
+    for directory in [documents.clone(), documents.join("plugins")] {
+        for entry in fs::read_dir(directory)? {
+            let path = entry?.path();
+            // Those for authors are manifests.
+            if path.is_dir() || path.ends_with("plugin-authors.md") {
+                continue;
+            }
+            for example in fs::read_to_string(&path)?.split("```toml\n").skip(1) {
+                let example = example.split("```").next().unwrap_or_default();
+                stage.write("outboard.toml", example, 0o644)?;
+                let done = stage.command(&["config", "check", "--plugins", "plugins"])?;
+                ensure!(done.code == 0, "{}: {}\n{example}", path.display(), done.stderr);
+                checked += 1;
+            }
+        }
+    }
+    ensure!(checked > 10, "only {checked} examples were found");
+    Ok(())
 }

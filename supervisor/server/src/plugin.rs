@@ -112,6 +112,11 @@ impl Plugins {
         (plugins, self.context.containment.to_string())
     }
 
+    /// Where clients reach the gateway, without a final slash.
+    pub fn external_url(&self) -> &str {
+        &self.external_url
+    }
+
     pub async fn start(&self, name: &str) -> Result<admin::Plugin, ControlError> {
         self.wish(name, Event::Start).await
     }

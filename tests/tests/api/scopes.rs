@@ -76,6 +76,11 @@ on_both_databases! {
         expect(admin.send("POST", "/api/scope/", "", "{}"), 400)?;
         expect(admin.get("/api/scope/s1"), 404)?;
 
+        for own in ["/api/scope/g_admin", "/api/scope/g_profile"] {
+            names(&expect(admin.delete(own), 400)?, "name")?;
+            expect(admin.get(own), 200)?;
+        }
+
         let mut stranger = supervisor.client();
         for (method, path) in [
             ("GET", "/api/scope"), ("POST", "/api/scope"), ("GET", "/api/scope/g_admin"),

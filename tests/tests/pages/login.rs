@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use e2e::on_both_databases;
-use e2e::supervisor::Supervisor;
+use e2e::supervisor::{Supervisor, stage::Stage};
 
 use super::person::{Person, Seen};
 
@@ -28,6 +28,17 @@ pub(crate) fn admin<'a>(supervisor: &'a Supervisor<'a>) -> Result<Person<'a>> {
 fn choose(person: &mut Person<'_>, page: &Seen, password: &str) -> Result<Seen> {
     let fields = [("new", password), ("again", password)];
     person.send(page, ("step", "new-password"), &fields)
+}
+
+#[test]
+fn an_operator_is_told_where_people_log_in() -> Result<()> {
+    let stage = Stage::new()?;
+    let supervisor = stage.serve()?;
+    let told = supervisor.table.wait(0, "people: ")?;
+    let page = format!("people: http://{}/profile.html", supervisor.address);
+    ensure!(told == page, "{told}");
+    Person::new(&supervisor).go("/profile.html")?.is(200, "Log in")?;
+    Ok(())
 }
 
 on_both_databases! {

@@ -36,6 +36,8 @@ on_both_databases! {
             ensure!(seen.has(&format!("id=\"{field}\"")), "{field}: {}", seen.html);
             ensure!(!seen.has(PASSWORD) && !seen.has(NEW), "{}", seen.html);
         }
+        let short = change(&mut alice, PASSWORD, "short", "short")?;
+        ensure!(short.has("The password has 5 characters; at least 8 are needed."), "{}", short.html);
         let seen = change(&mut alice, PASSWORD, NEW, NEW)?.is(200, "Your profile")?;
         ensure!(seen.has("Your password was changed."), "{}", seen.html);
         let mut again = Person::new(&supervisor);

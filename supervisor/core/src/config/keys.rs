@@ -208,7 +208,7 @@ keys! { SETTINGS:
         .default("GLEWLWYD2_SESSION_ID").needs_restart().doc(
         "The host's cookie. Plugins never see it, and can't set one of this name.");
     SESSION_EXPIRES: Duration = Key::duration("session.expires", Duration::from_secs(1), YEAR).default("4w").needs_restart().doc(
-        "How long a session lasts after it was used last.");
+        "How long a session lasts after the last sign-in in it. Using it makes it no longer.");
     SESSION_DOMAIN: String = Key::text("session.domain", "the name of a domain, such as \"example.org\"", forms::domain)
         .needs_restart().doc(
         "The domain whose hosts all get the cookie. Default: only the host of `external_url` gets it, which is \

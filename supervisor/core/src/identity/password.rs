@@ -9,14 +9,15 @@ pub const MOST_PASSWORDS: usize = 16;
 pub fn fault(password: &str, least: usize) -> Option<String> {
     if password.len() > LONGEST_PASSWORD {
         let length = password.len();
-        return Some(format!("password: {length} bytes; at most {LONGEST_PASSWORD} may be"));
+        return Some(format!("password: has {length} bytes; at most {LONGEST_PASSWORD} may be"));
     }
     if password.contains('\0') {
         return Some("password: has a NUL character; leave it out".to_owned());
     }
     let length = password.chars().count();
     let least = least.max(1);
-    (length < least).then(|| format!("password: {length} characters; at least {least} are needed"))
+    (length < least)
+        .then(|| format!("password: has {length} characters; at least {least} are needed"))
 }
 
 /// Whether it could be the password of anybody, so that it is worth checking.

@@ -44,7 +44,7 @@ fn bytes(object: &Value) -> bytes::Bytes {
 /// `thing`: what was not found, if it was that.
 fn status(failure: &Failure, thing: &str) -> Status {
     match failure {
-        Failure::NotFound => Status::not_found(format!("there is no {thing}")),
+        Failure::NotFound => super::not_found(thing),
         Failure::Unauthorized => Status::permission_denied("refused"),
         Failure::Invalid(errors) => Status::invalid_argument(errors.join("\n")),
         Failure::ReadOnly(error) | Failure::Unavailable(error) => {

@@ -52,8 +52,11 @@ impl Ready for Table {
     }
 
     fn ready(self: Box<Self>, plugins: &Plugins) {
+        let url = plugins.external_url();
         let (plugins, containment) = plugins.list();
-        if let Err(error) = write(&plugins, &containment) {
+        let written = write(&plugins, &containment)
+            .and_then(|()| output::line(&format!("people: {url}/profile.html")));
+        if let Err(error) = written {
             tracing::debug!(%error, "nobody reads the table of plugins");
         }
     }

@@ -51,7 +51,22 @@ impl<'a> Scopes<'a> {
     }
 
     /// Removes a scope. Whoever has it has it again when there is one of that name again.
+    ///
+    /// # Errors
+    /// [`Failure::NotFound`], and [`Failure::Invalid`] for the two that the host itself goes by: without them nobody could
+    /// do anything any more.
     pub async fn delete(self, name: &str) -> Result<(), Failure> {
+        let settings = &self.0.settings;
+        for (own, key) in
+            [(&settings.admin_scope, "admin_scope"), (&settings.profile_scope, "profile_scope")]
+        {
+            if own == name {
+                let error = format!(
+                    "name: {name:?} is the scope that login.{key} names, and can't be deleted; configure another one first"
+                );
+                return Err(Failure::Invalid(vec![error]));
+            }
+        }
         let was_there = self.0.store.scopes().delete(name).await?;
         was_there.then_some(()).ok_or(Failure::NotFound)
     }
@@ -68,7 +83,11 @@ impl<'a> Scopes<'a> {
             .schemes()
             .into_iter()
             .filter(|scheme| self.label(scheme).is_none())
-            .map(|scheme| format!("scheme names {scheme:?}, which is no instance of kind scheme"))
+            .map(|scheme| {
+                format!(
+                    "scheme names {scheme:?}, which is no instance of kind scheme; make it first"
+                )
+            })
             .collect();
         if unknown.is_empty() { Ok(scope) } else { Err(Failure::Invalid(unknown)) }
     }

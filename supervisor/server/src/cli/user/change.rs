@@ -59,8 +59,11 @@ impl Password {
     pub(super) async fn run(self, mut client: UsersClient<Channel>) -> Result<()> {
         let password = password::read()?;
         let Self { username, must_change } = self;
-        let request = SetUserPasswordRequest { username, password, must_change };
+        let request = SetUserPasswordRequest { username: username.clone(), password, must_change };
         client.set_password(request).await.map_err(ClientError::from)?;
-        Ok(output::line("done; sessions that are signed in stay so")?)
+        Ok(output::line(&format!(
+            "done; sessions that are signed in stay so, unless you end them: outboard session end {} --all",
+            output::plain(&username)
+        ))?)
     }
 }
