@@ -33,5 +33,5 @@ pub use principals::{Principal, Principals};
 pub use revocations::{Revocation, Revocations};
 pub use schemes::Schemes;
 pub use scopes::Scopes;
-pub use sessions::{Session, SessionUser, Sessions, SignIn};
+pub use sessions::{CheckedSession, Session, SessionUser, Sessions, SignIn};
 pub use users::Users;

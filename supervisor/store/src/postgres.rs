@@ -1,5 +1,7 @@
 //! The database that several supervisors can share.
 
+use std::time::Duration;
+
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, PgPool};
 use tokio::time::timeout;
@@ -8,6 +10,10 @@ use crate::error::StoreError;
 use crate::migrate;
 use crate::store::Options;
 use crate::url::DatabaseUrl;
+
+/// A connection that was used so short a time ago is believed to be there. To ask it before each statement would double
+/// what a statement waits for.
+const FRESH: Duration = Duration::from_secs(1);
 
 pub(crate) async fn open(
     url: &DatabaseUrl,
@@ -21,6 +27,15 @@ pub(crate) async fn open(
     let pool = PgPoolOptions::new()
         .max_connections(options.max_connections)
         .acquire_timeout(options.wait)
+        .test_before_acquire(false)
+        .before_acquire(|connection, used| {
+            Box::pin(async move {
+                if used.idle_for > FRESH {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .connect_lazy_with(server.clone());
     Ok(pool)
 }

@@ -36,6 +36,8 @@ pub(crate) async fn open(
     let pool = SqlitePoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(options.wait)
+        // A file does not hang up.
+        .test_before_acquire(false)
         .connect_lazy_with(connect);
     Ok(pool)
 }

@@ -37,6 +37,9 @@ pub struct Question<'a> {
     pub schemes: &'a BTreeMap<String, SchemeInfo>,
     /// What the session's user has proved in this session.
     pub authentications: &'a [Authentication],
+    /// The password is there to choose another one, so that it proves nothing: no scope is satisfied before, not even
+    /// one that needs no password.
+    pub must_change_password: bool,
     pub now_ms: i64,
 }
 
@@ -52,12 +55,12 @@ pub fn are_satisfied(states: &[ScopeState], names: &[String]) -> bool {
     !names.is_empty() && names.iter().all(is_satisfied)
 }
 
-/// What counts as used when these scopes are: the password, and schemes by name. Each once, whatever needs it.
-pub fn used(states: &[ScopeState]) -> BTreeSet<Option<&str>> {
-    let password = states.iter().any(|state| state.password_authenticated).then_some(None);
+/// The schemes whose proofs wear out when these scopes are used. Each once, whatever needs it. Passwords, and schemes
+/// that may be used any number of times, need not be counted.
+pub fn used(states: &[ScopeState]) -> BTreeSet<&str> {
     let schemes = states.iter().flat_map(ScopeState::schemes);
-    let schemes = schemes.filter(|scheme| scheme.is_authenticated);
-    schemes.map(|scheme| Some(scheme.name.as_str())).chain(password).collect()
+    let worn = schemes.filter(|scheme| scheme.is_authenticated && scheme.wears_out);
+    worn.map(|scheme| scheme.name.as_str()).collect()
 }
 
 /// When a session's user has authenticated last for these scopes: by the password in any case, or by a scheme of
@@ -81,7 +84,7 @@ fn state(question: Question<'_>, scope: &Scope) -> ScopeState {
     }
     ScopeState {
         is_available,
-        password_required: scope.password_required,
+        password_required: scope.password_required || question.must_change_password,
         password_authenticated: has_password(question, scope),
         password_last_login_ms: password(question).map(|it| it.last_login_ms),
         groups,
@@ -95,6 +98,9 @@ fn password(question: Question<'_>) -> Option<&Authentication> {
 }
 
 fn has_password(question: Question<'_>, scope: &Scope) -> bool {
+    if question.must_change_password {
+        return false;
+    }
     let Some(proof) = password(question) else { return false };
     if scope.password_max_age_s == 0 {
         return proof.is_current(question.now_ms);
@@ -127,6 +133,7 @@ fn scheme_state(question: Question<'_>, name: &str) -> Option<SchemeState> {
         is_registered,
         is_authenticated: is_registered && proof.is_some_and(counts),
         last_login_ms: proof.map(|it| it.last_login_ms),
+        wears_out: info.max_use > 0,
     })
 }
 

@@ -45,6 +45,10 @@ impl Porter {
         let cookie = asker.handle.cookie.as_deref();
         let checked = self.identity.scopes().check(cookie, &required.scopes, &origin).await?;
         let Checked::User(signed_in) = checked else { return Ok(Judgement::SignIn) };
+        if signed_in.user.must_change_password() {
+            // The log-in page asks for another one.
+            return Ok(Judgement::SignIn);
+        }
         Ok(match standing(&signed_in.states, &required.scopes) {
             Standing::Satisfied => Judgement::Admitted(gatekeeper::Identity::User {
                 id: signed_in.user.id.as_str().to_owned(),

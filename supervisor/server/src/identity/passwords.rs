@@ -4,16 +4,18 @@
 //! everything else, and whoever comes when too many wait is told to come again.
 
 mod legacy;
+mod memory;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
-use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
+use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, Version};
 use tokio::sync::oneshot;
 
+use self::memory::{Lent, Memory};
 use super::failure::Failure;
 use super::settings::Cost;
 
@@ -22,6 +24,8 @@ const MOST_WAITING: usize = 256;
 const COME_AGAIN: Duration = Duration::from_secs(1);
 /// What a stored hash may cost at most, in KiB: nobody asks for more, and a forged one must not take the machine.
 const MOST_MEMORY: u32 = 1 << 20;
+/// How long memory is kept when nobody comes.
+const IDLE: Duration = Duration::from_secs(30);
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -29,6 +33,7 @@ type Job = Box<dyn FnOnce() + Send>;
 pub(super) struct Passwords {
     jobs: SyncSender<Job>,
     argon: Argon2<'static>,
+    memory: Arc<Memory>,
     /// Nobody's password.
     decoy: Arc<str>,
 }
@@ -55,12 +60,14 @@ impl Passwords {
         let decoy = decoy(&argon)?.into();
         let (jobs, queue) = sync_channel(MOST_WAITING);
         let queue = Arc::new(Mutex::new(queue));
+        let memory = Arc::new(Memory::new(argon.params()));
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         for _ in 0..cores {
-            let queue = queue.clone();
-            std::thread::Builder::new().name("passwords".into()).spawn(move || work(&queue))?;
+            let (queue, memory) = (queue.clone(), memory.clone());
+            let work = move || work(&queue, &memory);
+            std::thread::Builder::new().name("passwords".into()).spawn(work)?;
         }
-        Ok(Self { jobs, argon, decoy })
+        Ok(Self { jobs, argon, memory, decoy })
     }
 
     /// What is kept of a password.
@@ -69,7 +76,13 @@ impl Passwords {
     /// If too many wait.
     pub(super) async fn hash(&self, password: &str) -> Result<String, Failure> {
         let (argon, password) = (self.argon.clone(), password.to_owned());
-        let hashed = self.run(move || argon.hash_password(password.as_bytes())).await?;
+        let (done, answer) = oneshot::channel();
+        self.queue(move || {
+            if !done.is_closed() {
+                let _ = done.send(argon.hash_password(password.as_bytes()));
+            }
+        })?;
+        let hashed = told(answer).await?;
         let failed =
             |error| Failure::Unavailable(format!("a password could not be hashed: {error}"));
         hashed.map(|hash| hash.to_string()).map_err(failed)
@@ -96,9 +109,18 @@ impl Passwords {
         password: &str,
         hashes: Vec<String>,
     ) -> Result<Checked, Failure> {
-        let (argon, decoy, password) =
-            (self.argon.clone(), self.decoy.clone(), password.to_owned());
-        self.run(move || check(&argon, &decoy, &password, &hashes)).await
+        let (argon, decoy, memory) = (self.argon.clone(), self.decoy.clone(), self.memory.clone());
+        let password = password.to_owned();
+        let (done, answer) = oneshot::channel();
+        self.queue(move || {
+            // Whoever asked may have gone away.
+            if !done.is_closed() {
+                let mut lent = memory.lend();
+                let _ = done.send(check(&argon, &decoy, &password, &hashes, &mut lent));
+                // Only now it is wiped: nobody waits for that.
+            }
+        })?;
+        told(answer).await
     }
 
     /// Takes as long as a check does, for nobody.
@@ -109,21 +131,14 @@ impl Passwords {
         self.check(password, Vec::new()).await.map(drop)
     }
 
-    async fn run<T: Send + 'static>(
-        &self,
-        job: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Failure> {
-        let (done, answer) = oneshot::channel();
-        let job: Job = Box::new(move || {
-            // Whoever asked may have gone away.
-            if !done.is_closed() {
-                let _ = done.send(job());
-            }
-        });
+    fn queue(&self, job: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
         let full = |_| Failure::Limited { retry_after: COME_AGAIN };
-        self.jobs.try_send(job).map_err(full)?;
-        answer.await.map_err(|_| Failure::Unavailable("a password could not be checked".into()))
+        self.jobs.try_send(Box::new(job)).map_err(full)
     }
+}
+
+async fn told<T>(answer: oneshot::Receiver<T>) -> Result<T, Failure> {
+    answer.await.map_err(|_| Failure::Unavailable("a password could not be checked".into()))
 }
 
 impl std::fmt::Debug for Passwords {
@@ -138,34 +153,62 @@ pub fn is_hash(text: &str) -> bool {
 }
 
 /// One thread's life.
-fn work(queue: &Mutex<Receiver<Job>>) {
+fn work(queue: &Mutex<Receiver<Job>>, memory: &Memory) {
     loop {
-        let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(job) = job else { return };
-        if catch_unwind(AssertUnwindSafe(job)).is_err() {
-            tracing::error!("checking a password panicked; this is a bug, please report it");
+        let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(IDLE);
+        match job {
+            Ok(job) => {
+                if catch_unwind(AssertUnwindSafe(job)).is_err() {
+                    tracing::error!(
+                        "checking a password panicked; this is a bug, please report it"
+                    );
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => memory.give_back(),
+            Err(RecvTimeoutError::Disconnected) => return,
         }
     }
 }
 
-fn check(argon: &Argon2<'_>, decoy: &str, password: &str, hashes: &[String]) -> Checked {
-    let right = hashes.iter().position(|hash| is_of(argon, password, hash));
+fn check(
+    argon: &Argon2<'_>,
+    decoy: &str,
+    password: &str,
+    hashes: &[String],
+    lent: &mut Lent<'_>,
+) -> Checked {
+    let right = hashes.iter().position(|hash| is_of(password, hash, lent));
     if let Some(at) = right {
         return Checked::Right { at, is_outdated: is_outdated(argon, &hashes[at]) };
     }
     // An old form is quicker to check, and nobody should see who still has one.
     if !hashes.iter().any(|hash| cost_of(hash).is_some()) {
-        let _ = is_of(argon, password, decoy);
+        let _ = is_of(password, decoy, lent);
     }
     Checked::Wrong
 }
 
-fn is_of(argon: &Argon2<'_>, password: &str, hash: &str) -> bool {
+fn is_of(password: &str, hash: &str, lent: &mut Lent<'_>) -> bool {
     if legacy::is_legacy(hash) {
         return legacy::is_of(password.as_bytes(), hash);
     }
-    let is_bearable = cost_of(hash).is_some_and(|params| params.m_cost() <= MOST_MEMORY);
-    is_bearable && argon.verify_password(password.as_bytes(), hash).is_ok()
+    let hash = PasswordHash::new(hash).ok();
+    hash.and_then(|hash| is_of_argon(password.as_bytes(), &hash, lent)).unwrap_or(false)
+}
+
+/// `None`: it is not of Argon2, or costs more than anybody asks for.
+fn is_of_argon(password: &[u8], hash: &PasswordHash, lent: &mut Lent<'_>) -> Option<bool> {
+    let algorithm = Algorithm::try_from(hash.algorithm.as_str()).ok()?;
+    let version = hash.version.map_or(Ok(Version::default()), Version::try_from).ok()?;
+    let params = Params::try_from(hash).ok().filter(|params| params.m_cost() <= MOST_MEMORY)?;
+    let (salt, expected) = (hash.salt.as_ref()?, hash.hash.as_ref()?);
+    let mut made = [0; Output::MAX_LENGTH];
+    let made = made.get_mut(..expected.len())?;
+    let blocks = lent.blocks(&params);
+    let argon = Argon2::new(algorithm, version, params.clone());
+    argon.hash_password_into_with_memory(password, salt, made, blocks).ok()?;
+    // Outputs are compared in a time that tells nothing.
+    Some(Output::new(made).ok()? == *expected)
 }
 
 /// Of an Argon2 hash.

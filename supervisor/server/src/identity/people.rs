@@ -6,6 +6,7 @@ mod principal;
 
 use outboard_core::identity::name::UserName;
 use outboard_core::identity::user::{MUST_CHANGE_PASSWORD, Mode, User, UserDraft, UserId};
+use outboard_store::identity::SessionUser;
 use serde_json::Value;
 
 use super::sources::{ListQuery, Source, Sources};
@@ -55,12 +56,21 @@ impl<'a> People<'a> {
         let account = self.0.store.accounts().get(id.as_str()).await?;
         let account = account.filter(|account| account.deleted_ms.is_none());
         let account = account.ok_or(Failure::NotFound)?;
-        let mut sources = Sources(self.0).ranked::<User>().into_iter();
-        let source = sources.find(|source| source.name() == account.source);
-        let source = source.ok_or(Failure::NotFound)?;
+        let source = self.source(&account.source).ok_or(Failure::NotFound)?;
         let name = UserName::stored(account.username, account.name_key);
         let user = source.find(&name).await?;
         user.filter(|user| user.id == *id).ok_or(Failure::NotFound)
+    }
+
+    /// The user that a session knows, as the source has it that keeps it.
+    pub(in crate::identity) async fn of_session(
+        self,
+        known: &SessionUser,
+    ) -> Result<Option<User>, Failure> {
+        let Some(source) = self.source(&known.source) else { return Ok(None) };
+        let name = UserName::stored(known.username.clone(), known.name_key.clone());
+        let user = source.find(&name).await?;
+        Ok(user.filter(|user| user.id.as_str() == known.account))
     }
 
     /// Judges a user to be (without a `name`), or a change of one.
@@ -136,6 +146,10 @@ impl<'a> People<'a> {
         name: &str,
     ) -> Result<(User, Source<'a, User>), Failure> {
         Sources(self.0).find(name).await
+    }
+
+    fn source(self, name: &str) -> Option<Source<'a, User>> {
+        Sources(self.0).ranked::<User>().into_iter().find(|source| source.name() == name)
     }
 
     pub(in crate::identity) fn source_names(self) -> Vec<String> {

@@ -28,8 +28,7 @@ impl<'a> Scopes<'a> {
     /// Those of these that exist, in the order of the names.
     pub async fn get_many(self, names: &[String]) -> Result<Vec<Scope>, Failure> {
         let mut found = self.0.store.scopes().get_many(names).await?;
-        let place = |scope: &Scope| names.iter().position(|name| *name == scope.name);
-        found.sort_by_key(place);
+        in_order_of(names, &mut found);
         Ok(found)
     }
 
@@ -100,4 +99,8 @@ impl<'a> Scopes<'a> {
     fn schemes(self) -> super::schemes::Schemes<'a> {
         super::schemes::Schemes(self.0)
     }
+}
+
+fn in_order_of(names: &[String], scopes: &mut [Scope]) {
+    scopes.sort_by_key(|scope| names.iter().position(|name| *name == scope.name));
 }

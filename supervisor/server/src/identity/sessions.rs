@@ -9,7 +9,7 @@ use std::fmt;
 use std::time::SystemTime;
 
 use outboard_core::identity::user::{User, UserId};
-use outboard_store::identity::SignIn;
+use outboard_store::identity::{CheckedSession, SignIn};
 
 pub use session::Session;
 
@@ -56,6 +56,18 @@ impl Sessions<'_> {
         Ok(row.map(Session::new))
     }
 
+    /// The session of a cookie, with its current user and those of these scopes that exist.
+    pub(super) async fn check(
+        self,
+        cookie: &str,
+        scopes: &[String],
+    ) -> Result<Option<CheckedSession>, Failure> {
+        if !is_token(cookie, COOKIE) {
+            return Ok(None);
+        }
+        Ok(self.0.store.sessions().check(&digest_of(cookie), now_ms(), scopes).await?)
+    }
+
     /// Lets a user in who has proved who they are: as the current one of this cookie's session, or of a new one.
     pub async fn sign_in(
         self,
@@ -67,14 +79,14 @@ impl Sessions<'_> {
         if !user.enabled {
             return Err(Failure::Unauthorized);
         }
-        let known = match cookie {
-            Some(cookie) => self.find(cookie).await?,
-            None => None,
+        let previous = cookie.filter(|cookie| is_token(cookie, COOKIE)).map(digest_of);
+        let keeps = match cookie {
+            Some(cookie) => self.keeps_cookie(cookie, by, &user.id).await?,
+            None => false,
         };
-        let keeps = known.as_ref().is_some_and(|session| by.keeps_cookie(session, &user.id));
         let cookie = (!keeps).then(|| random(COOKIE));
         let new = cookie.as_deref().map(digest_of);
-        let previous = known.as_ref().map(Session::hash);
+        let previous = previous.as_deref();
         let (now_ms, session_expires_ms) = self.lifetime();
         let sign_in = SignIn {
             hash: new.as_deref().or(previous).unwrap_or_default(),
@@ -97,6 +109,19 @@ impl Sessions<'_> {
             "signed in"
         );
         Ok(SignedIn { cookie, expires: clock::time(session_expires_ms) })
+    }
+
+    /// A password always gives a new cookie; a scheme does only where it is the first proof of this user.
+    async fn keeps_cookie(
+        self,
+        cookie: &str,
+        by: Method<'_>,
+        user: &UserId,
+    ) -> Result<bool, Failure> {
+        if matches!(by, Method::Password) {
+            return Ok(false);
+        }
+        Ok(self.find(cookie).await?.is_some_and(|session| session.has(user)))
     }
 
     /// Makes another of the session's users the current one.
@@ -157,14 +182,6 @@ impl Sessions<'_> {
 }
 
 impl Method<'_> {
-    /// A password always gives a new cookie; a scheme does only where it is the first proof of this user.
-    fn keeps_cookie(&self, session: &Session, user: &UserId) -> bool {
-        match self {
-            Self::Password => false,
-            Self::Scheme { .. } => session.has(user),
-        }
-    }
-
     fn scheme(&self) -> Option<&str> {
         match self {
             Self::Password => None,

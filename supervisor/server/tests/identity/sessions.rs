@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use outboard::identity::scopes::Checked;
 use outboard::identity::sessions::{Method, Session};
 use outboard::identity::{Failure, Settings};
+use outboard_core::identity::user::{MUST_CHANGE_PASSWORD, User};
 
 use crate::fixture::{Host, on_both_databases, settings, texts};
 
@@ -165,6 +166,33 @@ on_both_databases! {
                 host.identity.sessions().sign_in(None, &user, Method::Password, &host.origin).await;
             assert_eq!(sign_in.unwrap_err(), Failure::Unauthorized);
         }
+    }
+
+    async fn a_password_that_must_be_changed_lets_nobody_in(host: Host) {
+        host.scope(serde_json::json!({ "name": "s" })).await;
+        host.scope(serde_json::json!({ "name": "free", "password_required": false })).await;
+        let mut ann = host.user("ann", &["s", "free"]).await;
+        let cookie = host.by_password(None, &ann).await;
+        let scopes = host.identity.scopes();
+        let both = texts(&["s", "free"]);
+        let satisfied = async || scopes.satisfied(Some(&cookie), &both, &host.origin).await.unwrap();
+        assert!(satisfied().await);
+        ann.properties.insert(MUST_CHANGE_PASSWORD.into(), "yes".into());
+        ann = host.identity.people().get("ann").await.map(|it| User { properties: ann.properties, ..it }).unwrap();
+        let hash = "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$";
+        host.store.users().update(&ann, Some(&texts(&[hash]))).await.unwrap();
+        assert!(!satisfied().await);
+        for one in &both {
+            let one = std::slice::from_ref(one);
+            assert_eq!(scopes.satisfied(Some(&cookie), one, &host.origin).await, Ok(false));
+        }
+        assert_eq!(scopes.last_login(Some(&cookie), &both).await, Ok(None));
+        assert_eq!(scopes.count_use(Some(&cookie), &both, &host.origin).await, Ok(false));
+        host.identity.people().choose_password(&ann, "a word of her own").await.unwrap();
+        assert!(satisfied().await);
+        assert!(scopes.last_login(Some(&cookie), &both).await.unwrap().is_some());
+        let ann = host.identity.people().check_password("ann", "a word of her own", &host.origin).await.unwrap();
+        assert!(!ann.must_change_password());
     }
 
     async fn a_user_sees_and_ends_their_own_sessions(host: Host) {

@@ -152,7 +152,7 @@ fn groups_stored(groups: &[Group]) -> String {
 }
 
 /// Only ever written by [`groups_stored`].
-fn groups_read(stored: &str) -> Vec<Group> {
+pub(super) fn groups_read(stored: &str) -> Vec<Group> {
     let groups: Vec<Value> = serde_json::from_str(stored).unwrap_or_default();
     groups.iter().map(group_read).collect()
 }

@@ -1,9 +1,13 @@
 //! Sessions: who is signed in by which cookie, and by what they have proved it.
 
 mod change;
+mod check;
 mod find;
+mod sign_in;
 
 use outboard_core::identity::authentication::Authentication;
+use outboard_core::identity::scope::Scope;
+use outboard_core::identity::user::User;
 
 use super::handle::handle;
 
@@ -39,6 +43,16 @@ pub struct SessionUser {
     pub last_login_ms: i64,
     /// Those that are enabled, by scheme; the password first.
     pub authentications: Vec<Authentication>,
+}
+
+/// A session, and what is known of what it is asked about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CheckedSession {
+    pub session: Session,
+    /// The current user, if the database keeps that one.
+    pub user: Option<User>,
+    /// Of those that were named the ones that there are, by name.
+    pub scopes: Vec<Scope>,
 }
 
 impl Session {

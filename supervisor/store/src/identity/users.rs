@@ -53,6 +53,14 @@ pub struct Row {
     passwords: i64,
 }
 
+/// A row for each of the passwords, and one for a user without.
+#[derive(FromRow)]
+struct WithHash {
+    #[sqlx(flatten)]
+    user: Row,
+    hash: Option<String>,
+}
+
 impl From<Row> for User {
     fn from(row: Row) -> Self {
         Self {
@@ -169,6 +177,29 @@ impl Principal for User {
 }
 
 impl Users<'_> {
+    /// By what the name is compared by, with the hashes of the passwords in their order: one statement, since each log-in
+    /// asks.
+    pub async fn get_with_passwords(
+        self,
+        name_key: &str,
+    ) -> Result<Option<(User, Vec<String>)>, StoreError> {
+        const SQL: &str = concat!(
+            "SELECT found.*, hash FROM (",
+            select_users!("AND name_key = $1"),
+            ") AS found LEFT JOIN user_password ON user_password.account = found.id ORDER BY position"
+        );
+        let rows: Result<Vec<WithHash>, _> = on!(&self.store.pools, pool => {
+            sqlx::query_as(SQL).bind(text(name_key)).fetch_all(pool).await
+        });
+        let mut user = None;
+        let mut hashes = Vec::new();
+        for row in self.told("read the user and the passwords", rows)? {
+            hashes.extend(row.hash);
+            user = Some(User::from(row.user));
+        }
+        Ok(user.map(|user| (user, hashes)))
+    }
+
     /// By e-mail, without regard to ASCII case: at most so many, by name.
     pub async fn with_email(self, email: &str, limit: u32) -> Result<Vec<User>, StoreError> {
         const SQL: &str = select_users!("AND lower(email) = $1 ORDER BY name_key LIMIT $2");

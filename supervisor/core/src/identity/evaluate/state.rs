@@ -13,8 +13,9 @@ pub struct ScopeState {
     pub description: String,
     /// The user has it, and each of its groups has a scheme that can be used. The rest is only told then.
     pub is_available: bool,
+    /// Also where the user must choose another password first.
     pub password_required: bool,
-    /// The password was given, and recently enough.
+    /// The password was given, recently enough, and is not one to be changed.
     pub password_authenticated: bool,
     pub password_last_login_ms: Option<i64>,
     pub groups: Vec<GroupState>,
@@ -42,6 +43,8 @@ pub struct SchemeState {
     /// The session has authenticated with it, and that still counts.
     pub is_authenticated: bool,
     pub last_login_ms: Option<i64>,
+    /// It may only be used so often.
+    pub wears_out: bool,
 }
 
 impl ScopeState {

@@ -51,6 +51,7 @@ fn states(scopes: &[Scope], has: &[&str], authentications: &[Authentication]) ->
         scopes,
         schemes: &schemes.map(|(name, info)| (name.to_owned(), info)).into(),
         authentications,
+        must_change_password: false,
         now_ms: NOW,
     })
 }
@@ -162,17 +163,38 @@ fn all_that_are_asked_for_must_be_satisfied_and_exist() {
 }
 
 #[test]
-fn a_use_is_counted_once_for_each_proof_that_counts() {
-    let scopes = [scope("s", &[(1, &["a", "b"])]), scope("t", &[(1, &["a"])]), scope("u", &[])];
-    let proofs = [
-        password(),
-        proof(Some("a"), 0, None),
-        proof(Some("b"), DAY, Some(1)),
-        proof(Some("x"), 0, None),
-    ];
-    assert_eq!(used(&states(&scopes, &["s", "t", "u"], &proofs)), [None, Some("a")].into());
-    assert_eq!(used(&states(&scopes, &["u"], &proofs)), [None].into());
+fn a_use_is_counted_once_for_each_proof_that_wears_out() {
+    let scopes =
+        [scope("s", &[(1, &["a", "once"])]), scope("t", &[(1, &["once"])]), scope("u", &[])];
+    let proofs = [password(), proof(Some("a"), 0, None), proof(Some("once"), 0, None)];
+    assert_eq!(used(&states(&scopes, &["s", "t", "u"], &proofs)), ["once"].into());
+    assert!(used(&states(&scopes, &["u"], &proofs)).is_empty());
     assert!(used(&states(&scopes, &[], &proofs)).is_empty());
+    let over = [password(), proof(Some("once"), DAY, Some(1))];
+    assert!(used(&states(&scopes, &["s", "t"], &over)).is_empty());
+}
+
+#[test]
+fn a_password_that_must_be_changed_proves_nothing() {
+    let free = Scope { password_required: false, ..scope("free", &[]) };
+    let scopes = [scope("s", &[]), free, scope("t", &[(1, &["a"])])];
+    let names = scopes.each_ref().map(|scope| scope.name.clone());
+    let schemes = [("a".to_owned(), info(Availability::Registered, 0))].into();
+    let proofs = [password(), proof(Some("a"), 0, None)];
+    let question = Question {
+        of_user: &names,
+        scopes: &scopes,
+        schemes: &schemes,
+        authentications: &proofs,
+        must_change_password: true,
+        now_ms: NOW,
+    };
+    for state in evaluate(question) {
+        assert!(state.is_available && !state.is_satisfied(), "{state:?}");
+        assert!(state.password_required && !state.password_authenticated, "{state:?}");
+    }
+    let chosen = evaluate(Question { must_change_password: false, ..question });
+    assert!(chosen.iter().all(ScopeState::is_satisfied));
 }
 
 #[test]
@@ -240,10 +262,10 @@ proptest! {
         let scopes =
             [Scope { password_required, password_max_age_s, groups, ..Scope::by_password("s", "", "") }];
         let of_user: Vec<_> = has_scope.then(|| "s".to_owned()).into_iter().collect();
-        let schemes = schemes.into_iter().map(|(name, it)| (name, info(it, 0))).collect();
+        let schemes = schemes.into_iter().map(|(name, it)| (name, info(it, 3))).collect();
         let question = Question {
             of_user: &of_user, scopes: &scopes, schemes: &schemes,
-            authentications: &authentications, now_ms: NOW,
+            authentications: &authentications, must_change_password: false, now_ms: NOW,
         };
         let state = evaluate(question).remove(0);
         let has_proof =
@@ -261,7 +283,7 @@ proptest! {
             prop_assert!(!state.password_authenticated);
         }
         for used in used(std::slice::from_ref(&state)) {
-            prop_assert!(has_proof(used));
+            prop_assert!(has_proof(Some(used)));
         }
     }
 }

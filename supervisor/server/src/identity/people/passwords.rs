@@ -5,6 +5,7 @@ use outboard_core::identity::password;
 use outboard_core::identity::user::User;
 
 use super::People;
+use crate::identity::sources::Sources;
 use crate::identity::{Failure, Origin};
 
 impl People<'_> {
@@ -56,19 +57,41 @@ impl People<'_> {
         Ok(scopes.into_iter().map(|scope| scope.name).collect())
     }
 
+    /// Gives a user the password that they have chosen. One that is good for one sign-in only is no choice.
+    ///
+    /// # Errors
+    /// As [`Self::set_password`].
+    pub async fn choose_password(self, user: &User, password: &str) -> Result<(), Failure> {
+        let name = user.username.shown();
+        if user.must_change_password() {
+            let known = self.known(name, password).await?;
+            if known.is_some_and(|(_, is_right)| is_right) {
+                return Err(Failure::invalid("password: is the one to be changed; choose another"));
+            }
+        }
+        self.set_password(name, password).await
+    }
+
     async fn check(self, name: &str, password: &str) -> Result<User, Failure> {
-        let is_possible = password::is_possible(password);
-        let found = match self.find(name).await {
-            Err(Failure::NotFound) => None,
-            found => Some(found?),
-        };
-        let Some((user, source)) = found.filter(|_| is_possible) else {
+        if !password::is_possible(password) {
             self.0.passwords.pretend("nobody's").await?;
-            return Err(if is_possible { Failure::NotFound } else { Failure::Unauthorized });
-        };
-        if !source.is_password(&user, password).await? || !user.enabled {
             return Err(Failure::Unauthorized);
         }
-        Ok(user)
+        let Some((user, is_right)) = self.known(name, password).await? else {
+            self.0.passwords.pretend("nobody's").await?;
+            return Err(Failure::NotFound);
+        };
+        if is_right && user.enabled { Ok(user) } else { Err(Failure::Unauthorized) }
+    }
+
+    /// The user of this name, in the first source that has one, and whether that is the password.
+    async fn known(self, name: &str, password: &str) -> Result<Option<(User, bool)>, Failure> {
+        let Ok(name) = UserName::new(name) else { return Ok(None) };
+        for source in Sources(self.0).ranked::<User>() {
+            if let Some(known) = source.check_password(&name, password).await? {
+                return Ok(Some(known));
+            }
+        }
+        Ok(None)
     }
 }

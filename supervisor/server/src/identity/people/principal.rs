@@ -71,6 +71,20 @@ impl Principal for User {
 }
 
 impl Source<'_, User> {
+    /// The user of this name, and whether that is the password. Where there is one, it takes its time.
+    pub(in crate::identity) async fn check_password(
+        &self,
+        name: &UserName,
+        password: &str,
+    ) -> Result<Option<(User, bool)>, Failure> {
+        if let Self::Database(database) = self {
+            return database.check_password(name, password).await;
+        }
+        let Some(user) = self.find(name).await? else { return Ok(None) };
+        let is_right = self.is_password(&user, password).await?;
+        Ok(Some((user, is_right)))
+    }
+
     /// Takes a user away from a plugin that keeps him. What the database has goes with the account.
     pub(in crate::identity) async fn remove(&self, user: &User) -> Result<(), Failure> {
         match self {

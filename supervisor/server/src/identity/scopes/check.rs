@@ -8,9 +8,10 @@ use outboard_core::identity::evaluate::{
     Question, SchemeInfo, ScopeState, are_satisfied, evaluate, last_login, used,
 };
 use outboard_core::identity::scope::Scope;
-use outboard_core::identity::user::{User, UserId};
+use outboard_core::identity::user::User;
+use outboard_store::identity::CheckedSession;
 
-use super::Scopes;
+use super::{Scopes, in_order_of};
 use crate::identity::schemes::At;
 use crate::identity::sessions::Session;
 use crate::identity::{Failure, Origin, now_ms};
@@ -29,10 +30,18 @@ pub enum Checked {
 #[derive(Clone, Debug)]
 pub struct SignedInUser {
     pub session: Session,
-    /// Enabled.
+    /// Enabled. With a password that must be changed, no scope is satisfied.
     pub user: User,
     /// Of the scopes that were asked about and exist, in the order of the names.
     pub states: Vec<ScopeState>,
+}
+
+/// Who has come, and what is asked about them.
+struct Visit {
+    session: Session,
+    user: User,
+    /// Those that exist, in the order of the names.
+    scopes: Vec<Scope>,
 }
 
 impl Scopes<'_> {
@@ -44,14 +53,15 @@ impl Scopes<'_> {
         names: &[String],
         origin: &Origin,
     ) -> Result<Checked, Failure> {
-        let Some(cookie) = cookie else { return Ok(Checked::NoCookie) };
-        let Some(session) = self.0.sessions().find(cookie).await? else {
+        if cookie.is_none() {
+            return Ok(Checked::NoCookie);
+        }
+        let Some(Visit { session, user, scopes }) = self.visit(cookie, names).await? else {
             return Ok(Checked::NoSession);
         };
-        let Some(user) = self.current_user(&session).await? else {
-            return Ok(Checked::NoSession);
-        };
-        let states = self.states(&session, &user, names, origin).await?;
+        let at = At { session: Some(&session), origin };
+        let proofs = session.authentications_of(&user.id);
+        let states = self.evaluated(&user, proofs, &scopes, at).await?;
         Ok(Checked::User(Box::new(SignedInUser { session, user, states })))
     }
 
@@ -68,7 +78,8 @@ impl Scopes<'_> {
         })
     }
 
-    /// Counts one use of what a cookie's user has proved for these scopes. False: nobody is signed in.
+    /// Counts one use of what a cookie's user has proved for these scopes, where that wears out. False: nobody is signed
+    /// in, or with a password that must be changed.
     pub async fn count_use(
         self,
         cookie: Option<&str>,
@@ -78,42 +89,34 @@ impl Scopes<'_> {
         let Checked::User(signed_in) = self.check(cookie, names, origin).await? else {
             return Ok(false);
         };
-        let methods: Vec<_> = used(&signed_in.states).into_iter().collect();
-        if !methods.is_empty() {
-            let SignedInUser { session, user, .. } = &*signed_in;
-            let sessions = self.0.store.sessions();
-            sessions.count_use(session.hash(), user.id.as_str(), &methods).await?;
+        let SignedInUser { session, user, states } = &*signed_in;
+        if user.must_change_password() {
+            return Ok(false);
         }
+        let used: Vec<_> = used(states).into_iter().map(Some).collect();
+        let sessions = self.0.store.sessions();
+        sessions.count_use(session.hash(), user.id.as_str(), &used).await?;
         Ok(true)
     }
 
-    /// When a cookie's user has authenticated last for these scopes, in milliseconds since 1970.
+    /// When a cookie's user has authenticated last for these scopes, in milliseconds since 1970. Never, with a password
+    /// that must be changed.
     pub async fn last_login(
         self,
         cookie: Option<&str>,
         names: &[String],
     ) -> Result<Option<i64>, Failure> {
-        let Some(cookie) = cookie else { return Ok(None) };
-        let Some(session) = self.0.sessions().find(cookie).await? else { return Ok(None) };
-        let Some(user) = self.current_user(&session).await? else { return Ok(None) };
+        let Some(Visit { session, user, mut scopes }) = self.visit(cookie, names).await? else {
+            return Ok(None);
+        };
+        if user.must_change_password() {
+            return Ok(None);
+        }
         // A name counts even where there is no such scope: the password does in any case.
-        let mut scopes = self.get_many(names).await?;
         if scopes.is_empty() {
             scopes.extend(names.first().map(|name| Scope::by_password(name, "", "")));
         }
         Ok(last_login(&scopes, session.authentications_of(&user.id)))
-    }
-
-    /// How far one of a session's users has come with these scopes.
-    pub async fn states(
-        self,
-        session: &Session,
-        user: &User,
-        names: &[String],
-        origin: &Origin,
-    ) -> Result<Vec<ScopeState>, Failure> {
-        let at = At { session: Some(session), origin };
-        self.evaluated(user, session.authentications_of(&user.id), names, at).await
     }
 
     /// Which of these scopes a user has that need nothing but a password, as a check of a password alone can tell.
@@ -131,20 +134,17 @@ impl Scopes<'_> {
         self,
         user: &User,
         authentications: &[Authentication],
-        names: &[String],
+        scopes: &[Scope],
         at: At<'_>,
     ) -> Result<Vec<ScopeState>, Failure> {
-        if names.is_empty() {
-            return Ok(Vec::new());
-        }
-        let scopes = self.get_many(names).await?;
         let own = scopes.iter().filter(|scope| user.has_scope(&scope.name));
         let schemes = self.infos(own.flat_map(Scope::schemes).collect(), user, at).await?;
         Ok(evaluate(Question {
             of_user: &user.scopes,
-            scopes: &scopes,
+            scopes,
             schemes: &schemes,
             authentications,
+            must_change_password: user.must_change_password(),
             now_ms: now_ms(),
         }))
     }
@@ -174,13 +174,18 @@ impl Scopes<'_> {
         Ok(join_all(asked).await.into_iter().collect())
     }
 
-    /// Nobody who is gone or disabled.
-    async fn current_user(self, session: &Session) -> Result<Option<User>, Failure> {
-        let Some(current) = session.current() else { return Ok(None) };
-        match self.0.people().get_by_id(&UserId::stored(current.account.clone())).await {
-            Ok(user) => Ok(Some(user).filter(|user| user.enabled)),
-            Err(Failure::NotFound) => Ok(None),
-            Err(failure) => Err(failure),
-        }
+    /// Who comes with a cookie: nobody who is gone or disabled.
+    async fn visit(self, cookie: Option<&str>, names: &[String]) -> Result<Option<Visit>, Failure> {
+        let Some(cookie) = cookie else { return Ok(None) };
+        let Some(found) = self.0.sessions().check(cookie, names).await? else { return Ok(None) };
+        let CheckedSession { session, user, mut scopes } = found;
+        let user = match (user, session.current()) {
+            (None, Some(current)) => self.0.people().of_session(current).await?,
+            (user, _) => user,
+        };
+        in_order_of(names, &mut scopes);
+        let session = Session::new(session);
+        let user = user.filter(|user| user.enabled);
+        Ok(user.map(|user| Visit { session, user, scopes }))
     }
 }

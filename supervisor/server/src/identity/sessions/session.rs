@@ -12,7 +12,7 @@ use crate::identity::token::digest_of;
 pub struct Session(Row);
 
 impl Session {
-    pub(super) fn new(row: Row) -> Self {
+    pub(in crate::identity) fn new(row: Row) -> Self {
         Self(row)
     }
 

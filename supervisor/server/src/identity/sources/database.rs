@@ -1,6 +1,7 @@
 //! Those whom the host's own database keeps.
 
-use outboard_core::identity::user::DATABASE;
+use outboard_core::identity::name::UserName;
+use outboard_core::identity::user::{DATABASE, User};
 use outboard_store::identity::{Listing, Principals};
 
 use super::Principal;
@@ -57,11 +58,20 @@ impl<'a, P: Principal> Database<'a, P> {
 
     pub(super) async fn is_password(&self, found: &P, password: &str) -> Result<bool, Failure> {
         let hashes = self.kept.passwords(found.id()).await?;
+        self.is_one_of(found.id(), password, hashes).await
+    }
+
+    async fn is_one_of(
+        &self,
+        id: &str,
+        password: &str,
+        hashes: Vec<String>,
+    ) -> Result<bool, Failure> {
         match self.parts.passwords.check(password, hashes.clone()).await? {
             Checked::Wrong => Ok(false),
             Checked::Right { at, is_outdated } => {
                 if is_outdated && let Some(old) = hashes.get(at) {
-                    self.upgrade(found.id(), old, password).await;
+                    self.upgrade(id, old, password).await;
                 }
                 Ok(true)
             }
@@ -84,5 +94,20 @@ impl<'a, P: Principal> Database<'a, P> {
     async fn hashes(&self, draft: &P::Draft) -> Result<Option<Vec<String>>, Failure> {
         let Some(passwords) = P::passwords_in(draft) else { return Ok(None) };
         self.parts.passwords.hash_all(passwords).await.map(Some)
+    }
+}
+
+impl Database<'_, User> {
+    /// The user of this name, and whether that is the password: asked for together.
+    pub(in crate::identity) async fn check_password(
+        &self,
+        name: &UserName,
+        password: &str,
+    ) -> Result<Option<(User, bool)>, Failure> {
+        let Some((user, hashes)) = self.kept.get_with_passwords(name.key()).await? else {
+            return Ok(None);
+        };
+        let is_right = self.is_one_of(user.id.as_str(), password, hashes).await?;
+        Ok(Some((user, is_right)))
     }
 }

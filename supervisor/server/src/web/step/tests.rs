@@ -10,6 +10,7 @@ fn scheme(name: &str, is_registered: bool, is_authenticated: bool) -> SchemeStat
         is_registered,
         is_authenticated,
         last_login_ms: None,
+        wears_out: false,
     }
 }
 

@@ -2,51 +2,15 @@
 
 use sqlx::QueryBuilder;
 
-use super::{Session, Sessions, SignIn};
+use super::{Session, Sessions};
 use crate::error::StoreError;
 use crate::outbox::rows::text;
-use crate::pools::{Transaction, on, within};
+use crate::pools::{on, within};
 
 /// Sessions that are removed in one statement.
 const MOST_PURGED: i64 = 1000;
 
 impl Sessions<'_> {
-    /// Writes down that somebody has proved who they are. Whoever it is is the session's current user from now on.
-    /// False: there is no such account, or not any more, or the cookie was to stay and its session has ended; and
-    /// nothing was written.
-    pub async fn sign_in(self, sign_in: &SignIn<'_>) -> Result<bool, StoreError> {
-        let signed_in = self.try_sign_in(sign_in).await;
-        self.told("sign a user in", signed_in)
-    }
-
-    async fn try_sign_in(self, sign_in: &SignIn<'_>) -> Result<bool, sqlx::Error> {
-        // A write, so that a deletion that comes meanwhile comes before or after.
-        const HOLD: &str =
-            "UPDATE account SET username = username WHERE id = $1 AND deleted_ms IS NULL";
-        const LOGIN: &str = "UPDATE user_detail SET last_login_ms = $2 WHERE account = $1";
-        let mut transaction = self.store.pools.begin().await?;
-        let account = text(sign_in.account);
-        let held = within!(&mut transaction, connection => {
-            sqlx::query(HOLD).bind(&*account).execute(connection).await.map(|done| done.rows_affected())
-        })?;
-        if held == 0 {
-            return Ok(false);
-        }
-        if !open(&mut transaction, sign_in).await? {
-            return Ok(false);
-        }
-        enter(&mut transaction, sign_in).await?;
-        prove(&mut transaction, sign_in).await?;
-        within!(&mut transaction, connection => sqlx::query(LOGIN)
-            .bind(&*account)
-            .bind(sign_in.now_ms)
-            .execute(connection)
-            .await
-            .map(drop))?;
-        transaction.commit().await?;
-        Ok(true)
-    }
-
     /// Makes another of the session's users the current one. False: that one is none of them.
     pub async fn select(self, hash: &str, account: &str) -> Result<bool, StoreError> {
         const SQL: &str = "
@@ -192,83 +156,4 @@ impl Sessions<'_> {
             .map(|done| done.rows_affected()));
         self.told("remove sessions that have ended", purged)
     }
-}
-
-/// The session goes on under its new cookie, or begins. False: it was to go on under the same one, and has ended.
-async fn open(transaction: &mut Transaction, sign_in: &SignIn<'_>) -> Result<bool, sqlx::Error> {
-    const GO_ON: &str = "
-        UPDATE session SET hash = $2, last_seen_ms = $3, expires_ms = $4, user_agent = $5, issued_for = $6
-        WHERE hash = $1 AND expires_ms > $3";
-    const BEGIN: &str = "
-        INSERT INTO session (hash, created_ms, last_seen_ms, expires_ms, user_agent, issued_for)
-        VALUES ($1, $2, $2, $3, $4, $5)";
-    if let Some(previous) = sign_in.previous {
-        let went_on = within!(&mut *transaction, connection => sqlx::query(GO_ON)
-            .bind(text(previous))
-            .bind(text(sign_in.hash))
-            .bind(sign_in.now_ms)
-            .bind(sign_in.session_expires_ms)
-            .bind(text(sign_in.user_agent))
-            .bind(text(sign_in.issued_for))
-            .execute(connection)
-            .await
-            .map(|done| done.rows_affected()))?;
-        if went_on > 0 || previous == sign_in.hash {
-            return Ok(went_on > 0);
-        }
-    }
-    within!(transaction, connection => sqlx::query(BEGIN)
-        .bind(text(sign_in.hash))
-        .bind(sign_in.now_ms)
-        .bind(sign_in.session_expires_ms)
-        .bind(text(sign_in.user_agent))
-        .bind(text(sign_in.issued_for))
-        .execute(connection)
-        .await
-        .map(|_| true))
-}
-
-/// The user is the session's current one.
-async fn enter(transaction: &mut Transaction, sign_in: &SignIn<'_>) -> Result<(), sqlx::Error> {
-    const ALONE: &str = "DELETE FROM session_account WHERE session = $1 AND account <> $2";
-    const FIRST: &str =
-        "UPDATE session_account SET is_current = FALSE WHERE session = $1 AND account <> $2";
-    const ENTER: &str = "
-        INSERT INTO session_account (session, account, is_current, last_login_ms)
-        VALUES ($1, $2, TRUE, $3)
-        ON CONFLICT (session, account) DO UPDATE
-        SET is_current = TRUE, last_login_ms = excluded.last_login_ms";
-    let others = if sign_in.alone { ALONE } else { FIRST };
-    within!(&mut *transaction, connection => sqlx::query(others)
-        .bind(text(sign_in.hash))
-        .bind(text(sign_in.account))
-        .execute(connection)
-        .await
-        .map(drop))?;
-    within!(transaction, connection => sqlx::query(ENTER)
-        .bind(text(sign_in.hash))
-        .bind(text(sign_in.account))
-        .bind(sign_in.now_ms)
-        .execute(connection)
-        .await
-        .map(drop))
-}
-
-/// Takes the place of an earlier proof of the same sort.
-async fn prove(transaction: &mut Transaction, sign_in: &SignIn<'_>) -> Result<(), sqlx::Error> {
-    const SQL: &str = "
-        INSERT INTO authentication (session, account, scheme, last_login_ms, expires_ms, uses, enabled)
-        VALUES ($1, $2, $3, $4, $5, 0, TRUE)
-        ON CONFLICT (session, account, scheme) DO UPDATE
-        SET last_login_ms = excluded.last_login_ms, expires_ms = excluded.expires_ms, uses = 0,
-            enabled = TRUE";
-    within!(transaction, connection => sqlx::query(SQL)
-        .bind(text(sign_in.hash))
-        .bind(text(sign_in.account))
-        .bind(text(sign_in.scheme.unwrap_or_default()))
-        .bind(sign_in.now_ms)
-        .bind(sign_in.expires_ms)
-        .execute(connection)
-        .await
-        .map(drop))
 }

@@ -9,27 +9,43 @@ use crate::identity::handle::count;
 use crate::outbox::rows::text;
 use crate::pools::on;
 
-/// A row for each authentication, and one for each user without.
-macro_rules! select_sessions {
-    ($from:literal) => {
-        concat!(
-            "SELECT hash, session.created_ms, last_seen_ms, session.expires_ms, user_agent, issued_for, \
-             account.id AS account, source, name_key, username, is_current, \
-             session_account.last_login_ms AS signed_in_ms, scheme, \
-             authentication.last_login_ms AS proved_ms, authentication.expires_ms AS counts_until_ms, uses \
-             FROM ",
-            $from,
-            " JOIN session_account ON session_account.session = hash \
-             JOIN account ON account.id = session_account.account AND deleted_ms IS NULL \
-             LEFT JOIN authentication ON authentication.session = hash \
-             AND authentication.account = session_account.account AND authentication.enabled = TRUE \
-             ORDER BY session.last_seen_ms DESC, hash, session_account.last_login_ms DESC, account.id, scheme"
-        )
+/// What is read of a session.
+macro_rules! columns {
+    () => {
+        "hash, session.created_ms, last_seen_ms, session.expires_ms, user_agent, issued_for, \
+         account.id AS account, source, name_key, username, is_current, \
+         session_account.last_login_ms AS signed_in_ms, scheme, \
+         authentication.last_login_ms AS proved_ms, authentication.expires_ms AS counts_until_ms, uses"
     };
 }
 
+/// A row for each authentication, and one for each user without.
+macro_rules! joins {
+    () => {
+        " JOIN session_account ON session_account.session = hash \
+         JOIN account ON account.id = session_account.account AND deleted_ms IS NULL \
+         LEFT JOIN authentication ON authentication.session = hash \
+         AND authentication.account = session_account.account AND authentication.enabled = TRUE"
+    };
+}
+
+/// Rows of one session and user come one after the other.
+macro_rules! order {
+    () => {
+        " ORDER BY session.last_seen_ms DESC, hash, session_account.last_login_ms DESC, account.id, scheme"
+    };
+}
+
+macro_rules! select_sessions {
+    ($from:literal) => {
+        concat!("SELECT ", columns!(), " FROM ", $from, joins!(), order!())
+    };
+}
+
+pub(super) use {columns, joins, order};
+
 #[derive(FromRow)]
-struct Row {
+pub(super) struct Row {
     hash: String,
     created_ms: i64,
     last_seen_ms: i64,
@@ -82,8 +98,8 @@ impl Sessions<'_> {
     }
 }
 
-/// Rows of one session and user come one after the other.
-fn gather(rows: Vec<Row>) -> Vec<Session> {
+/// Of rows in [`order`]. One that is there several times, beside something else, counts once.
+pub(super) fn gather(rows: impl IntoIterator<Item = Row>) -> Vec<Session> {
     let mut sessions: Vec<Session> = Vec::new();
     for mut row in rows {
         let proof = row.authentication();
@@ -94,7 +110,9 @@ fn gather(rows: Vec<Row>) -> Vec<Session> {
         if session.users.last().is_none_or(|user| user.account != row.account) {
             session.users.push(row.user());
         }
-        if let (Some(user), Some(proof)) = (session.users.last_mut(), proof) {
+        let Some(user) = session.users.last_mut() else { continue };
+        let last = user.authentications.last();
+        if let Some(proof) = proof.filter(|new| last.is_none_or(|it| it.scheme != new.scheme)) {
             user.authentications.push(proof);
         }
     }

@@ -155,17 +155,36 @@ on_both_databases! {
 
     async fn a_user_who_signs_in_while_being_deleted_is_signed_in_nowhere(database: Database) {
         let store = database.open().await;
-        for n in 0..10 {
-            let (id, name) = (format!("id-{n}"), format!("user{n}"));
+        add(&store, "id-other", "other").await;
+        for n in 0..40 {
+            let (id, name, before) = (format!("id-{n}"), format!("user{n}"), format!("before-{n}"));
             add(&store, &id, &name).await;
+            store.sessions().sign_in(&sign_in(&before, "id-other")).await.unwrap();
+            // In a new session, or in that of another.
+            let is_new = n % 2 == 0;
             let signing = {
-                let (store, id) = (store.clone(), id.clone());
-                tokio::spawn(async move { store.sessions().sign_in(&sign_in(&id, &id)).await.unwrap() })
+                let (store, id, before) = (store.clone(), id.clone(), before.clone());
+                tokio::spawn(async move {
+                    let previous = (!is_new).then_some(before.as_str());
+                    let sign_in = SignIn { previous, ..sign_in(&id, &id) };
+                    store.sessions().sign_in(&sign_in).await.unwrap()
+                })
             };
+            if n % 4 < 2 {
+                tokio::task::yield_now().await;
+            }
             assert!(delete(&store, &id, &["slack"]).await);
-            signing.await.unwrap();
-            assert_eq!(store.sessions().find(&id, NOW).await.unwrap(), None);
+            let was_in = signing.await.unwrap();
             assert_eq!(store.sessions().list_of(&id, NOW).await.unwrap(), []);
+            let own = store.sessions().find(&id, NOW).await.unwrap();
+            let of_other = store.sessions().find(&before, NOW).await.unwrap();
+            if is_new {
+                assert_eq!(own, None);
+            }
+            // The other one is signed in as before, by the cookie that counts.
+            let left = own.or(of_other).unwrap();
+            assert_eq!((left.users.len(), left.users[0].account.as_str()), (1, "id-other"));
+            assert_eq!(left.hash == id, was_in && !is_new);
         }
     }
 }

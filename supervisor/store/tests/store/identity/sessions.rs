@@ -1,6 +1,7 @@
 //! Sessions.
 
 use outboard_core::identity::authentication::Authentication;
+use outboard_core::identity::scope::{Group, Scope};
 use outboard_store::identity::Session;
 
 use super::*;
@@ -146,6 +147,49 @@ on_both_databases! {
         assert!(!sessions.sign_out("c2", "id-3").await.unwrap());
         assert_eq!(state().await, None);
         assert!(!sessions.sign_out("c2", "id-3").await.unwrap());
+    }
+
+    async fn a_check_tells_session_user_and_scopes_together(database: Database) {
+        let store = database.open().await;
+        let sessions = store.sessions();
+        add(&store, "id-1", "Ada").await;
+        let scope = |name: &str, schemes: &[&str]| Scope {
+            groups: vec![Group { name: "g".into(), required: 1, schemes: texts(schemes) }],
+            ..Scope::by_password(name, "shown", "it's said")
+        };
+        let (plain, twofold) = (Scope::by_password("a", "A", ""), scope("b", &["otp", "mail"]));
+        for scope in [&plain, &twofold, &scope("c", &[])] {
+            store.scopes().insert(scope).await.unwrap();
+        }
+        store.accounts().ensure("ldap", "bob", "Bob", "id-2").await.unwrap();
+        sessions.sign_in(&sign_in("c1", "id-2")).await.unwrap();
+        let then = |scheme, now_ms| SignIn { previous: Some("c1"), scheme, now_ms, ..sign_in("c1", "id-1") };
+        sessions.sign_in(&then(None, NOW + 1)).await.unwrap();
+        sessions.sign_in(&then(Some("otp"), NOW + 2)).await.unwrap();
+
+        let check = async |names: &[&str]| sessions.check("c1", NOW + 3, &texts(names)).await.unwrap().unwrap();
+        let ada = store.users().get("ada").await.unwrap().unwrap();
+        for (names, scopes) in [
+            (&[][..], vec![]),
+            (&["none", "'"], vec![]),
+            (&["b", "none", "a", "b"], vec![plain.clone(), twofold.clone()]),
+        ] {
+            let checked = check(names).await;
+            assert_eq!(Some(&checked.session), find(&store, "c1").await.as_ref(), "{names:?}");
+            assert_eq!(users(&checked.session), [("id-1", true), ("id-2", false)]);
+            assert_eq!(checked.session.users[0].authentications.len(), 2);
+            assert_eq!((checked.user.as_ref(), &checked.scopes), (Some(&ada), &scopes));
+        }
+        sessions.select("c1", "id-2").await.unwrap();
+        let checked = check(&["a"]).await;
+        assert_eq!((checked.user, checked.scopes), (None, vec![plain]), "kept elsewhere");
+        assert_eq!(sessions.check("c1", NOW + HOUR + 9, &[]).await.unwrap(), None);
+        assert_eq!(sessions.check("c2", NOW, &[]).await.unwrap(), None);
+        store.scopes().delete("a").await.unwrap();
+        assert_eq!(check(&["a"]).await.scopes, []);
+        store.accounts().delete("id-2", &texts(&["slack"]), NOW).await.unwrap();
+        let checked = check(&["b"]).await;
+        assert_eq!((checked.session.current(), checked.user), (None, None));
     }
 
     async fn a_user_sees_and_ends_the_own_sessions_only(database: Database) {

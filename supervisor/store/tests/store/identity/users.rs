@@ -187,10 +187,15 @@ on_both_databases! {
         for n in [0, 9, 999] {
             let mut expected = users[n].0.clone();
             (expected.passwords, expected.revision) = (2, 1);
-            assert_eq!(store.users().get(&format!("user{n}")).await.unwrap(), Some(expected));
+            assert_eq!(store.users().get(&format!("user{n}")).await.unwrap(), Some(expected.clone()));
             assert_eq!(store.users().passwords(&format!("id-{n}")).await.unwrap(), ["one", "two"]);
+            let both = store.users().get_with_passwords(&format!("user{n}")).await.unwrap();
+            assert_eq!(both, Some((expected, texts(&["one", "two"]))));
         }
+        assert_eq!(store.users().get_with_passwords("nobody").await.unwrap(), None);
         let third = store.users().get("user3").await.unwrap().unwrap();
+        let both = store.users().get_with_passwords("user3").await.unwrap();
+        assert_eq!(both, Some((third.clone(), Vec::new())), "without a password");
         assert_eq!((third.passwords, third.enabled, third.last_login_ms), (0, false, Some(NOW)));
         assert_eq!(store.users().load(&many(1000, 1)).await.unwrap(), 1);
         assert_eq!(store.users().load(&[]).await.unwrap(), 0);
