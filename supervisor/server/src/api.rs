@@ -30,6 +30,7 @@ use outboard_core::route::origin;
 
 use self::cookie::SessionCookie;
 pub(crate) use self::modules::wanted::{Sent, read as read_instance};
+use self::reply::Refused;
 use crate::app::Live;
 use crate::identity::Identity;
 
@@ -78,6 +79,14 @@ impl Settings {
             origins: own.into_iter().chain(identity.cors.iter().cloned()).collect(),
             cors: identity.cors.clone(),
         }
+    }
+
+    /// What is said to whoever must choose another password, and asks for something else.
+    fn password_first(&self) -> Refused {
+        Refused::Forbidden(format!(
+            "the password must be changed first; choose another one by PUT /{}/profile/password, or on the log-in page",
+            self.prefix
+        ))
     }
 
     fn lists(&self, origin: &HeaderValue) -> bool {

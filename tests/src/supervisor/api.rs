@@ -28,14 +28,18 @@ pub const PASSWORD: &str = "correct horse battery";
 impl<'a> Supervisor<'a> {
     /// The administrator of the first start, signed in, and with [`PASSWORD`] from now on.
     pub fn admin(&'a self) -> Result<Client<'a>> {
-        let line = self.table.wait(0, FIRST)?;
-        let first = line.rsplit(' ').next().context("no password")?;
+        let first = self.first_password()?;
         let mut admin = self.client();
-        admin.sign_in("admin", first)?;
-        let body = json!({ "username": "admin", "old_password": first, "password": PASSWORD });
-        let reply = admin.put("/api/profile/password", &body)?;
+        admin.sign_in("admin", &first)?;
+        let reply = admin.change_password("admin", &first, PASSWORD)?;
         ensure!(reply.status == 200, "{reply:?}");
         Ok(admin)
+    }
+
+    /// What the first start has printed: good for choosing another password, and for nothing else.
+    pub fn first_password(&self) -> Result<String> {
+        let line = self.table.wait(0, FIRST)?;
+        Ok(line.rsplit(' ').next().context("no password")?.to_owned())
     }
 
     /// Somebody who is not signed in.
@@ -67,6 +71,12 @@ impl Client<'_> {
         let reply = self.post("/api/auth/", &body)?;
         ensure!(reply.status == 200 && self.cookie.is_some(), "{username}: {reply:?}");
         Ok(())
+    }
+
+    /// Changes the password of whoever is signed in.
+    pub fn change_password(&mut self, username: &str, old: &str, new: &str) -> Result<Reply> {
+        let body = json!({ "username": username, "old_password": old, "password": new });
+        self.put("/api/profile/password", &body)
     }
 
     /// Any request below the gateway's address; a body is JSON.

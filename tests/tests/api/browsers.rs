@@ -101,9 +101,8 @@ on_both_databases! {
              domain = \"id.example\"\nexpires = \"1h\"\n",
         )?;
         let supervisor = stage.serve()?;
-        let line = supervisor.table.wait(0, "first sign-in: ")?;
-        let password = line.rsplit(' ').next().unwrap_or_default();
-        let body = json!({ "username": "admin", "password": password });
+        let first = supervisor.first_password()?;
+        let body = json!({ "username": "admin", "password": first });
         let reply = expect(supervisor.client().post("/api/auth/", &body), 200)?;
         let cookie = reply.header("set-cookie").unwrap_or_default();
         for part in ["MINE=", "; Secure", "; HttpOnly", "; SameSite=Strict", "; Domain=id.example"] {
@@ -113,9 +112,9 @@ on_both_databases! {
         ensure!(age.is_some_and(|age| (3500..=3600).contains(&age.parse().unwrap_or(0))), "{cookie}");
         let value = cookie.trim_start_matches("MINE=").split(';').next().unwrap_or_default();
         let headers = format!("cookie: MINE={value}\r\norigin: https://id.example\r\n");
-        ensure!(supervisor.request("GET", "/api/profile", &headers, "")?.status == 200);
+        ensure!(supervisor.request("GET", "/api/profile_list", &headers, "")?.status == 200);
         ensure!(supervisor.request("DELETE", "/api/auth", &headers, "")?.status == 200);
-        ensure!(supervisor.request("GET", "/api/profile", &headers, "")?.status == 401);
+        ensure!(supervisor.request("GET", "/api/profile_list", &headers, "")?.status == 401);
         Ok(())
     }
 

@@ -7,6 +7,7 @@ mod delegate;
 mod import;
 mod instances;
 mod keys;
+mod password_first;
 mod profile;
 mod schemes;
 mod scopes;

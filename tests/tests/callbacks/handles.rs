@@ -70,6 +70,33 @@ e2e::on_both_databases! {
         Ok(())
     }
 
+    fn a_password_that_must_be_changed_satisfies_nothing(stage) {
+        grant(&stage, &["sessions", "users.check", "schemes"])?;
+        let supervisor = stage.serve()?;
+        let first = supervisor.first_password()?;
+        let mut admin = supervisor.client();
+        admin.sign_in("admin", &first)?;
+        let known = json!({ "scopes": ["g_admin"] });
+        let password = |password: &str| json!({ "username": "admin", "password": password });
+        for _ in 0..2 {
+            ensure!(call(&mut admin, "sessions.check", &known)? == "nobody");
+            ensure!(call(&mut admin, "sessions.check", &json!({}))? == "nobody");
+            ensure!(call(&mut admin, "sessions.is_satisfied", &known)? == false);
+            ensure!(call(&mut admin, "sessions.count_use", &known)? == false);
+            ensure!(call(&mut admin, "sessions.last_login", &known)?.is_null());
+            refused(&mut admin, "schemes.list", &json!({}), "Refused")?;
+            refused(&mut admin, "users.check", &password(&first), "Refused")?;
+        }
+        ensure!(admin.change_password("admin", &first, PASSWORD)?.status == 200);
+        ensure!(call(&mut admin, "sessions.check", &known)?["user"]["username"] == "admin");
+        ensure!(call(&mut admin, "sessions.is_satisfied", &known)? == true);
+        ensure!(call(&mut admin, "sessions.count_use", &known)? == true);
+        ensure!(call(&mut admin, "sessions.last_login", &known)?.as_u64().is_some_and(|at| at > 0));
+        ensure!(call(&mut admin, "schemes.list", &json!({}))? == json!([]));
+        call(&mut admin, "users.check", &password(PASSWORD))?;
+        Ok(())
+    }
+
     fn a_plugin_neither_sees_nor_plants_the_session(stage) {
         grant(&stage, &GROUPS)?;
         let supervisor = stage.serve()?;

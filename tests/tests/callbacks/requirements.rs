@@ -48,6 +48,31 @@ e2e::on_both_databases! {
         Ok(())
     }
 
+    fn a_password_that_must_be_changed_meets_no_requirement(stage) {
+        grant(&stage, &[])?;
+        let supervisor = stage.serve()?;
+        let first = supervisor.first_password()?;
+        let mut admin = supervisor.client();
+        admin.sign_in("admin", &first)?;
+        let guarded = ["/api/mock/only/signed-in", "/api/mock/only/admin", "/api/mock/guarded/gold"];
+        let accept = "accept: text/html\r\nsec-fetch-mode: navigate\r\n";
+        let origin = format!("http://{}", supervisor.address);
+        for path in guarded {
+            expect(&admin.get(path)?, 401)?;
+            let led = admin.send("GET", path, accept, "")?;
+            expect(&led, 302)?;
+            let page = led.header("location").and_then(|to| to.strip_prefix(&origin));
+            let page = page.with_context(|| format!("{path}: {:?}", led.headers))?;
+            let page = admin.send("GET", page, accept, "")?;
+            ensure!(page.text().contains("Choose a password"), "{path}: {}", page.text());
+        }
+        expect(&admin.change_password("admin", &first, PASSWORD)?, 200)?;
+        for path in guarded {
+            expect(&admin.get(path)?, 200)?;
+        }
+        Ok(())
+    }
+
     fn a_key_will_do_where_the_plugin_says_so(stage) {
         grant(&stage, &[])?;
         let supervisor = stage.serve()?;

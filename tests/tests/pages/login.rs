@@ -1,6 +1,6 @@
 //! Logging in and out with a password.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use e2e::on_both_databases;
 use e2e::supervisor::{Supervisor, stage::Stage};
 
@@ -10,15 +10,9 @@ pub(crate) const COOKIE: &str = "GLEWLWYD2_SESSION_ID";
 /// What the administrator of the tests chooses.
 pub(crate) const OWN: &str = "a password of my own";
 
-/// The password that a first start has printed.
-pub(crate) fn first_password(supervisor: &Supervisor<'_>) -> Result<String> {
-    let line = supervisor.table.wait(0, "first sign-in: ")?;
-    Ok(line.rsplit(' ').next().context("no password")?.to_owned())
-}
-
 /// The administrator, who has come for the first time.
 pub(crate) fn admin<'a>(supervisor: &'a Supervisor<'a>) -> Result<Person<'a>> {
-    let first = first_password(supervisor)?;
+    let first = supervisor.first_password()?;
     let mut admin = Person::new(supervisor);
     let page = admin.sign_in("/login.html", "admin", &first)?.is(200, "Choose a password")?;
     choose(&mut admin, &page, OWN)?;
@@ -44,7 +38,7 @@ fn an_operator_is_told_where_people_log_in() -> Result<()> {
 on_both_databases! {
     fn a_first_administrator_chooses_a_password(stage) {
         let supervisor = stage.serve()?;
-        let first = first_password(&supervisor)?;
+        let first = supervisor.first_password()?;
         let mut admin = Person::new(&supervisor);
         let page = admin.sign_in("/login.html", "admin", &first)?.is(200, "Choose a password")?;
         // Nothing else can be done before.
@@ -53,6 +47,8 @@ on_both_databases! {
         let seen = admin.send(&page, ("step", "new-password"), &different)?;
         let seen = seen.is(400, "Choose a password")?;
         ensure!(seen.has("The two are not the same."), "{}", seen.html);
+        let seen = choose(&mut admin, &page, &first)?.is(400, "Choose a password")?;
+        ensure!(seen.has("id=\"new-error\""), "the same once more: {}", seen.html);
         let seen = choose(&mut admin, &page, "short")?.is(400, "Choose a password")?;
         ensure!(seen.has("id=\"new-error\""), "{}", seen.html);
         let seen = choose(&mut admin, &page, OWN)?.is(200, "One moment")?;

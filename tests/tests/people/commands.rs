@@ -61,6 +61,16 @@ on_both_databases! {
         ensure!(code == 0 && !said.contains("battery"), "{said}");
         done(&supervisor, "users.check", &json!({ "username": "ada", "password": "battery staple" }))?;
 
+        let (code, _) = with_password(&stage, &["user", "password", "ada", "--must-change"], "one time only")?;
+        ensure!(code == 0 && json_of(&supervisor, &["user", "show", "ada"])?["must_change_password"] == "yes");
+        refused(&supervisor, "users.check", &json!({ "username": "ada", "password": "one time only" }), "Refused")?;
+        let mut ada = supervisor.client();
+        ada.sign_in("ada", "one time only")?;
+        ensure!(ada.get("/api/profile/plugin")?.status == 403);
+        ensure!(ada.change_password("ada", "one time only", "battery staple")?.status == 200);
+        ensure!(ada.get("/api/profile/plugin")?.status == 200);
+        done(&supervisor, "users.check", &json!({ "username": "ada", "password": "battery staple" }))?;
+
         let (code, said) = with_password(&stage, &["user", "password", "ada"], "short")?;
         ensure!(code == 1 && said.contains("password: ") && !said.contains("short"), "{said}");
         let taken = supervisor.command(&["user", "add", "ADA"])?;
@@ -101,8 +111,7 @@ on_both_databases! {
     fn a_first_start_makes_one_administrator_and_the_next_makes_none(stage) {
         let first = {
             let mut supervisor = stage.serve()?;
-            let line = supervisor.table.wait(0, "first sign-in: ")?;
-            let first = line.rsplit(' ').next().context("no password")?.to_owned();
+            let first = supervisor.first_password()?;
             let admin = json_of(&supervisor, &["user", "show", "admin"])?;
             ensure!(admin["scope"] == json!(["g_admin", "g_profile"]), "{admin}");
             ensure!(admin["must_change_password"] == "yes", "{admin}");

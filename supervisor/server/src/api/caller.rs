@@ -29,8 +29,19 @@ pub(super) struct AdminSession {
     pub(super) user: SignedInUser,
 }
 
+/// A session that has a current user, even one who must choose another password first.
+pub(super) struct Known {
+    pub(super) user: SignedInUser,
+}
+
 /// A session that has a current user.
 pub(super) struct Visitor {
+    pub(super) user: SignedInUser,
+}
+
+/// A session whose user may choose a password: one who must, or who has the profile scope.
+pub(super) struct Chooser {
+    pub(super) asking: Asking,
     pub(super) user: SignedInUser,
 }
 
@@ -52,20 +63,32 @@ impl Asking {
         Self { cookie, origin }
     }
 
-    /// The session's user, if `scopes` are satisfied.
+    /// The session's user, if `scopes` are satisfied, and no other password is to be chosen first.
     pub(super) async fn user(
         &self,
         parts: &Parts,
         scopes: &[String],
     ) -> Result<SignedInUser, Refused> {
+        let user = self.known(parts, scopes).await?;
+        if user.user.must_change_password() {
+            return Err(parts.settings.password_first());
+        }
+        satisfying(user, scopes)
+    }
+
+    /// The session's user, whatever is satisfied.
+    async fn known(&self, parts: &Parts, scopes: &[String]) -> Result<SignedInUser, Refused> {
         let checked = parts.identity.scopes().check(self.cookie.as_deref(), scopes, &self.origin);
         match checked.await? {
-            Checked::User(user) if scopes.is_empty() || are_satisfied(&user.states, scopes) => {
-                Ok(*user)
-            }
-            Checked::User(_) | Checked::NoCookie | Checked::NoSession => Err(Refused::Unauthorized),
+            Checked::User(user) => Ok(*user),
+            Checked::NoCookie | Checked::NoSession => Err(Refused::Unauthorized),
         }
     }
+}
+
+fn satisfying(user: SignedInUser, scopes: &[String]) -> Result<SignedInUser, Refused> {
+    let is_enough = scopes.is_empty() || are_satisfied(&user.states, scopes);
+    is_enough.then_some(user).ok_or(Refused::Unauthorized)
 }
 
 /// Of what a client says that it is.
@@ -106,6 +129,15 @@ impl FromRequestParts<Parts> for AdminSession {
     }
 }
 
+impl FromRequestParts<Parts> for Known {
+    type Rejection = Refused;
+
+    async fn from_request_parts(head: &mut Head, parts: &Parts) -> Result<Self, Refused> {
+        let user = Asking::of(head, parts).known(parts, &[]).await?;
+        Ok(Self { user })
+    }
+}
+
 impl FromRequestParts<Parts> for Visitor {
     type Rejection = Refused;
 
@@ -113,6 +145,19 @@ impl FromRequestParts<Parts> for Visitor {
         let asking = Asking::of(head, parts);
         let user = asking.user(parts, &[]).await?;
         Ok(Self { user })
+    }
+}
+
+impl FromRequestParts<Parts> for Chooser {
+    type Rejection = Refused;
+
+    async fn from_request_parts(head: &mut Head, parts: &Parts) -> Result<Self, Refused> {
+        let asking = Asking::of(head, parts);
+        let scope = std::slice::from_ref(&parts.settings.profile_scope);
+        let user = asking.known(parts, scope).await?;
+        let must = user.user.must_change_password();
+        let user = if must { user } else { satisfying(user, scope)? };
+        Ok(Self { asking, user })
     }
 }
 

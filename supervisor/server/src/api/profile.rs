@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::Parts;
 use super::body::{Json, Object, Query, text};
-use super::caller::{Owner, Visitor};
+use super::caller::{Chooser, Known, Owner, Visitor};
 use super::own;
 use super::reply::{Answer, Refused, done, found};
 use super::schemes::InSession;
@@ -31,7 +31,7 @@ pub(super) fn routes() -> Router<Parts> {
 }
 
 /// Everybody who is signed in in this session, the current one first.
-async fn list(State(parts): State<Parts>, visitor: Visitor) -> Answer {
+async fn list(State(parts): State<Parts>, visitor: Known) -> Answer {
     let current = visitor.user.user;
     let mut profiles = vec![current.to_profile()];
     for other in visitor.user.session.users().filter(|it| it.account != current.id.as_str()) {
@@ -53,7 +53,7 @@ async fn change(State(parts): State<Parts>, owner: Owner, Json(body): Json) -> A
     own::change(&parts, &owner.user.user, &body).await
 }
 
-async fn set_password(State(parts): State<Parts>, owner: Owner, Object(body): Object) -> Answer {
+async fn set_password(State(parts): State<Parts>, owner: Chooser, Object(body): Object) -> Answer {
     let user = &owner.user.user;
     if body.get("username").is_some_and(|name| !is_name_of(name, user)) {
         return Err(Refused::invalid("username: is not the user who is signed in"));
@@ -68,7 +68,7 @@ async fn set_password(State(parts): State<Parts>, owner: Owner, Object(body): Ob
         }
         Err(failure) => return Err(failure.into()),
     }
-    people.set_password(name, new).await?;
+    people.choose_password(user, new).await?;
     Ok(done())
 }
 

@@ -154,10 +154,12 @@ impl Caller {
         let identity = &self.0.services.identity;
         if username.is_empty() {
             return match identity.scopes().check(cookie.as_deref(), &[], &origin).await? {
-                Checked::User(signed_in) => {
+                Checked::User(signed_in) if !signed_in.user.must_change_password() => {
                     Ok(About { user: signed_in.user, session: Some(signed_in.session), origin })
                 }
-                Checked::NoCookie | Checked::NoSession => Err(Failure::Unauthorized),
+                Checked::User(_) | Checked::NoCookie | Checked::NoSession => {
+                    Err(Failure::Unauthorized)
+                }
             };
         }
         let user = identity.people().get(username).await?;

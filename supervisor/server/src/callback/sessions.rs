@@ -26,6 +26,9 @@ impl Sessions for Caller {
         Ok(Response::new(match checked {
             Checked::NoCookie => refused(ResultCode::Unauthorized),
             Checked::NoSession => refused(ResultCode::NotFound),
+            Checked::User(signed_in) if signed_in.user.must_change_password() => {
+                refused(ResultCode::Unauthorized)
+            }
             Checked::User(signed_in) => told(*signed_in, &names),
         }))
     }

@@ -189,6 +189,10 @@ impl Caller {
             Some(password) => people.check_password(&request.username, password, origin).await?,
             None => people.get(&request.username).await?,
         };
+        if request.password.is_some() && user.must_change_password() {
+            // It lets nobody in, whoever asks.
+            return Err(Failure::Unauthorized);
+        }
         let scopes = people.scopes_by_password(&user, &request.scopes).await?;
         if !user.enabled || (scopes.is_empty() && !request.scopes.is_empty()) {
             return Err(Failure::Unauthorized);

@@ -52,7 +52,7 @@ impl fmt::Debug for ApiKey {
 pub enum Judgement {
     /// It passes, and this is who it is of.
     Admitted(Identity),
-    /// Nobody is signed in, or not with all that a scope needs: 401.
+    /// Nobody is signed in, or not with all that a scope needs, or with a password that must be changed first: 401.
     SignIn,
     /// Signing in would not help: 403.
     Forbidden,

@@ -152,7 +152,7 @@ async fn new_password(
     let user = user.ok_or(Failure::Unauthorized)?;
     let (new, again) = (form.get("new"), form.get("again"));
     let wrong = if new == again {
-        match site.identity.people().set_password(user.username.shown(), new).await {
+        match site.identity.people().choose_password(user, new).await {
             Ok(()) => {
                 let ask = visit.ask.clone();
                 return Ok(Ok(Done { ask, signed_in: None, is_consented: false }));

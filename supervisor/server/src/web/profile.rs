@@ -72,7 +72,6 @@ async fn me(site: &Site, visit: &Visit) -> Result<Result<SignedInUser, Answer>, 
     let checked = site.identity.scopes().check(cookie, scope, &visit.origin).await?;
     if let Checked::User(me) = checked
         && are_satisfied(&me.states, scope)
-        && !me.user.must_change_password()
     {
         return Ok(Ok(*me));
     }

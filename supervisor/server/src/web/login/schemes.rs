@@ -159,7 +159,9 @@ async fn parties<'a>(
     progress: &'a Progress,
     form: &Form,
 ) -> Result<(&'a User, Scheme), Failure> {
-    let user = progress.user.as_ref().ok_or(Failure::Unauthorized)?;
+    // A password that must be changed comes first.
+    let user = progress.user.as_ref().filter(|user| !user.must_change_password());
+    let user = user.ok_or(Failure::Unauthorized)?;
     let schemes = site.identity.schemes();
     let scheme = schemes.get(form.get("scheme")).await?;
     if !schemes.is_of_user(&scheme.name, user).await? {
