@@ -5,11 +5,10 @@ use std::{fs, net::SocketAddr, os::unix::fs::PermissionsExt as _, path::Path};
 use anyhow::{Context as _, Result, ensure};
 use e2e::supervisor::{
     Supervisor, http,
+    metrics::{self, Metrics},
     stage::{Done, Stage},
 };
 use serde_json::{Value, json};
-
-use super::{METRICS, Page};
 
 const CONFIGURATION: &str = "[gateway]\naccess_log = \"access.log\"\nmax_body = \"1KiB\"\n";
 
@@ -90,9 +89,9 @@ fn each_request_leaves_a_line_that_says_how_it_ended() -> Result<()> {
 fn the_place_for_administrators_is_logged_and_measured_like_the_gateway() -> Result<()> {
     let stage = Stage::with_mock()?;
     let admin = "[admin]\nlisten = \"127.0.0.1:0\"\n";
-    stage.configure(&format!("{METRICS}{admin}{CONFIGURATION}"))?;
+    stage.configure(&format!("{}{admin}{CONFIGURATION}", metrics::CONFIGURATION))?;
     let mut supervisor = stage.serve()?;
-    let page = Page::of(&supervisor)?;
+    let metrics = Metrics::of(&supervisor)?;
     let told: Value =
         serde_json::from_str(&supervisor.log.wait(0, "administrators are answered")?)?;
     let place: SocketAddr = told["address"].as_str().context("no address")?.parse()?;
@@ -110,9 +109,9 @@ fn the_place_for_administrators_is_logged_and_measured_like_the_gateway() -> Res
             "outboard_http_requests_total{{plugin=\"outboard\",instance=\"{instance}\",code=\"401\"}}"
         )
     };
-    page.wait(&of("admin"), "1")?;
-    page.wait(&of("outboard"), "1")?;
-    page.wait("outboard_http_unrouted_total{reason=\"not_found\"}", "1")?;
+    metrics.reaches(&of("admin"), 1)?;
+    metrics.reaches(&of("outboard"), 1)?;
+    metrics.reaches("outboard_http_unrouted_total{reason=\"not_found\"}", 1)?;
     ensure!(supervisor.stop()? == 0);
 
     let path = stage.root().join("access.log");
