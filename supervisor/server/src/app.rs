@@ -3,6 +3,7 @@
 mod answer;
 mod certificates;
 mod doors;
+mod follow;
 mod instances;
 mod live;
 mod open;
@@ -18,7 +19,7 @@ use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use outboard_core::config::Config;
 use outboard_jail::Launcher;
-use outboard_store::Store;
+use outboard_store::{Mark, Store};
 use tokio::sync::{Mutex, oneshot};
 
 use crate::auth::Auth;
@@ -64,6 +65,10 @@ struct App {
     turns: Turns,
     /// Held by whoever changes an instance of the database.
     changing: Mutex<()>,
+    /// The instances of the database with which the plugins were last brought in line.
+    applied: Mutex<Option<Mark>>,
+    /// Other supervisors may have the same database.
+    is_shared: bool,
     limits: Arc<ArcSwap<Limits>>,
     quotas: Arc<Quotas>,
     observer: Observer,
@@ -151,12 +156,16 @@ async fn stop(app: &App, working: Working, mut answering: Answering) -> bool {
 
 impl App {
     /// What is done all the time, whoever comes in.
-    fn begin_chores(&self) -> [task::Owned; 3] {
+    fn begin_chores(self: &Arc<Self>) -> Vec<task::Owned> {
         let schedules = self.context.services.schedules.clone();
-        [
+        let mut chores = vec![
             task::spawn("revocations", self.identity.clone().revoke()),
             task::spawn("schedules", schedules.run()),
             task::spawn("upkeep of what is kept", schedules::keep_up(self.store.clone())),
-        ]
+        ];
+        if self.is_shared {
+            chores.push(task::spawn("changes elsewhere", self.clone().follow()));
+        }
+        chores
     }
 }

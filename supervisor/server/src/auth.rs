@@ -8,7 +8,6 @@
 //! through the instances, [`ask`] makes the calls. The token itself is in none of them after its question.
 
 mod ask;
-mod breakers;
 mod cache;
 mod chain;
 pub mod counts;
@@ -23,10 +22,10 @@ pub use outboard_core::auth::Refusal;
 use outboard_core::auth::{Credentials, GroupMatch, User};
 
 use self::ask::Asker;
-use self::breakers::Breakers;
 use self::chain::{Chain, Known};
 use self::counts::{Counts, Outcome};
 use self::memory::{Answered, Memory, Room};
+use crate::breakers::Breakers;
 use crate::plugin::snapshot::Routes;
 
 /// What may be changed by a reload.
@@ -123,7 +122,7 @@ impl Auth {
     pub fn new(settings: Settings, routes: Arc<Routes>, authenticators: Authenticators) -> Self {
         let counts = Arc::new(Counts::default());
         let state = ArcSwap::from_pointee(State::new(settings, &counts));
-        let breakers = Arc::new(Breakers::default());
+        let breakers = Breakers::new("the auth plugin");
         Self(Arc::new(Inner { routes, authenticators, breakers, counts, state }))
     }
 

@@ -41,7 +41,7 @@ use self::consents::Consents;
 use self::keys::Keys;
 use self::limits::Limits;
 use self::passwords::Passwords;
-use self::schemes::Schemes;
+use self::schemes::{Guards, Schemes};
 use self::scopes::Scopes;
 use self::sessions::Sessions;
 use crate::clock::now_ms;
@@ -65,6 +65,8 @@ pub(in crate::identity) struct Parts {
     pub(in crate::identity) bell: Arc<Notify>,
     /// Wrong codes of schemes: apart from passwords, since a scheme counts for itself as well.
     pub(in crate::identity) codes: Limits,
+    /// Of the schemes.
+    pub(in crate::identity) guards: Guards,
 }
 
 /// Where a question about somebody comes from.
@@ -88,7 +90,9 @@ impl Identity {
         let limits = Limits::new(&settings);
         let bell = Arc::default();
         let codes = Limits::for_codes(&settings);
-        let parts = Parts { store, routes, roster, settings, passwords, limits, bell, codes };
+        let guards = Guards::default();
+        let parts =
+            Parts { store, routes, roster, settings, passwords, limits, bell, codes, guards };
         Ok(Self(Arc::new(parts)))
     }
 

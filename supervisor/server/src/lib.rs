@@ -4,6 +4,7 @@ pub mod admin;
 pub mod api;
 pub mod app;
 pub mod auth;
+mod breakers;
 pub mod callback;
 pub mod cli;
 mod clock;

@@ -8,6 +8,7 @@ mod calls;
 mod counters;
 mod events;
 mod page;
+mod schemes;
 mod text;
 
 use std::convert::Infallible;
@@ -36,6 +37,7 @@ use crate::events::Events;
 use crate::gateway;
 use crate::gateway::observe::Observer;
 use crate::gateway::quota::Quotas;
+use crate::identity::Identity;
 
 /// Scrapes at a time; further ones wait to be accepted.
 const CONNECTIONS: usize = 16;
@@ -51,6 +53,7 @@ pub struct Metrics {
     quotas: Arc<Quotas>,
     events: Option<Events>,
     auth: Option<Auth>,
+    identity: Option<Identity>,
     calls: Option<(CallCounts, AllCounters)>,
 }
 
@@ -62,7 +65,7 @@ pub struct Server {
 
 impl Metrics {
     pub fn new(observer: Observer, quotas: Arc<Quotas>) -> Self {
-        Self { observer, quotas, events: None, auth: None, calls: None }
+        Self { observer, quotas, events: None, auth: None, identity: None, calls: None }
     }
 
     /// The same, and what becomes of events.
@@ -75,6 +78,12 @@ impl Metrics {
     #[must_use]
     pub fn with_auth(self, auth: Auth) -> Self {
         Self { auth: Some(auth), ..self }
+    }
+
+    /// The same, and which schemes are left alone.
+    #[must_use]
+    pub fn with_identity(self, identity: Identity) -> Self {
+        Self { identity: Some(identity), ..self }
     }
 
     /// The same, and what plugins have called and counted.
@@ -91,6 +100,9 @@ impl Metrics {
         }
         if let Some(auth) = &self.auth {
             auth::write(&mut text, auth);
+        }
+        if let Some(identity) = &self.identity {
+            schemes::write(&mut text, identity);
         }
         if let Some((calls, counters)) = &self.calls {
             calls::write(&mut text, calls);

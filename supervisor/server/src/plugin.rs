@@ -2,6 +2,7 @@
 
 mod apply;
 pub mod backend;
+mod check;
 mod context;
 mod discover;
 mod driver;

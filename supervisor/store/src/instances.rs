@@ -18,6 +18,15 @@ pub struct Instances<'a> {
     store: &'a Store,
 }
 
+/// Where the instances stand. An addition brings an id that is higher than any before, a change a revision more, and
+/// a deletion leaves one less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    count: i64,
+    revisions: i64,
+    newest: i64,
+}
+
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum InstanceError {
     #[error("there is an instance {name:?} already; choose another name, or change that one")]
@@ -90,6 +99,17 @@ impl<'a> Instances<'a> {
             on!(&self.store.pools, pool => sqlx::query_as(SQL).fetch_all(pool).await);
         let rows = rows.map_err(|error| self.store.failed("list the instances", &error))?;
         Ok(rows.into_iter().map(Instance::from).collect())
+    }
+
+    /// Where they stand: another one after each change of any of them.
+    pub async fn mark(self) -> Result<Mark, StoreError> {
+        const SQL: &str = "
+            SELECT COUNT(*), CAST(COALESCE(SUM(revision), 0) AS BIGINT), COALESCE(MAX(id), 0) FROM plugin_instance";
+        let mark: Result<(i64, i64, i64), _> =
+            on!(&self.store.pools, pool => sqlx::query_as(SQL).fetch_one(pool).await);
+        let (count, revisions, newest) =
+            mark.map_err(|error| self.store.failed("look at the instances", &error))?;
+        Ok(Mark { count, revisions, newest })
     }
 
     pub async fn get(self, name: &str) -> Result<Option<Instance>, StoreError> {
@@ -253,7 +273,8 @@ impl<'a> Instances<'a> {
 
     async fn try_delete(self, name: &str) -> Result<Option<Row>, sqlx::Error> {
         const SQL: &str = "DELETE FROM plugin_instance WHERE name = $1 RETURNING *";
-        const BELONGINGS: [&str; 6] = [
+        const BELONGINGS: [&str; 7] = [
+            "DELETE FROM deletion_heard WHERE instance = $1",
             "DELETE FROM scheme_setting WHERE instance = $1",
             "DELETE FROM authentication WHERE scheme = $1",
             "DELETE FROM schedule WHERE instance = $1",

@@ -29,6 +29,6 @@ mod url;
 
 pub use error::{Fault, StoreError};
 pub use instance::{Instance, InvalidParameters, NewInstance, Parameters};
-pub use instances::{InstanceError, Instances};
+pub use instances::{InstanceError, Instances, Mark};
 pub use store::{Options, Store};
 pub use url::{DatabaseUrl, InvalidUrl};

@@ -112,15 +112,47 @@ on_both_databases! {
         ensure!(list.as_array().map(Vec::len) == Some(1), "{list}");
         expect(admin.get("/api/scope/s1"), 404)?;
 
-        // What only the plugin can say stops there, and is told.
+        // What only the plugins can say: they are asked before.
         let refused = json!({
             "user": [{ "username": "ada" }],
-            "plugin": [{ "module": "mock", "name": "glwd", "parameters": { "error": true } }],
+            "scheme": [{ "module": "mock", "name": "m1", "parameters": { "greeting": 1 } }],
+            "plugin": [
+                { "module": "mock", "name": "good", "parameters": {} },
+                { "module": "mock", "name": "glwd", "parameters": { "error": true } },
+                { "module": "mock", "name": "safe", "parameters": { "greeting": { "secret": "none" } } },
+            ],
         });
         stage.write("refused.json", refused.to_string(), 0o600)?;
-        told("refused.json", &["plugin 1 (glwd)", "/error", "stopped"])?;
-        expect(admin.get("/api/user/ada"), 200)?;
-        ensure!(expect(admin.get("/api/mod/plugin/glwd"), 200)?.json()?["enabled"] == false);
+        told("refused.json", &["scheme 1 (m1): ", "greeting", "plugin 2 (glwd): parameter /error: ", "plugin 3 (safe): "])?;
+        let again = supervisor.command(&["import", "refused.json"])?;
+        ensure!(!again.stderr.contains("plugin 1 (good)") && !again.stderr.contains("stopped"), "{again:?}");
+        expect(admin.get("/api/user/ada"), 404)?;
+        for place in ["scheme/m1", "plugin/good", "plugin/glwd", "plugin/safe"] {
+            expect(admin.get(&format!("/api/mod/{place}")), 404)?;
+        }
+        Ok(())
+    }
+
+    fn a_change_that_the_plugin_refuses_changes_nothing_and_one_that_is_disabled_may_be_wrong(stage) {
+        stage.install("mock")?;
+        stage.write("people.toml", FILE, 0o600)?;
+        let supervisor = stage.serve()?;
+        ensure!(supervisor.command(&["import", "people.toml"])?.code == 0);
+        let wrong = FILE.replace("{ greeting = \"Hi\" }", "{ error = true }").replace("phone = \"1\"", "phone = \"2\"");
+        stage.write("people.toml", &wrong, 0o600)?;
+        let done = supervisor.command(&["import", "people.toml"])?;
+        ensure!(done.code == 1 && done.stderr.contains("plugin 1 (glwd): parameter /error: "), "{done:?}");
+        let mut admin = supervisor.admin()?;
+        ensure!(expect(admin.get("/api/user/ada"), 200)?.json()?["phone"] == "1");
+        let shown = expect(admin.get("/api/mod/plugin/glwd"), 200)?.json()?;
+        ensure!(shown["parameters"] == json!({ "greeting": "Hi" }), "{shown}");
+        ensure!(supervisor.get("/api/glwd/hello/you")?.text().contains("Hi, you"));
+
+        let disabled = wrong.replace("name = \"glwd\"\n", "name = \"glwd\"\nenabled = false\n");
+        stage.write("people.toml", disabled, 0o600)?;
+        let done = supervisor.command(&["import", "people.toml"])?;
+        ensure!(done.code == 0, "{done:?}");
+        ensure!(supervisor.get("/api/glwd/hello/you")?.status == 404);
         Ok(())
     }
 

@@ -1,7 +1,10 @@
 //! `/mod`: plugins and their instances, changed while everything runs.
 
-use anyhow::ensure;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
 use e2e::on_both_databases;
+use e2e::supervisor::stage::Stage;
 use serde_json::json;
 
 use super::{errors, expect, names, one};
@@ -226,4 +229,48 @@ on_both_databases! {
         ensure!(supervisor.get("/api/mock/hello/you")?.status == 200);
         Ok(())
     }
+}
+
+#[test]
+fn other_supervisors_of_the_database_follow() -> Result<()> {
+    let stage = Stage::on_postgres()?;
+    let beside = stage.beside()?;
+    stage.install("mock")?;
+    beside.install("mock")?;
+    let (one, two) = (stage.serve()?, beside.serve()?);
+    let mut admin = one.admin()?;
+    let says = |words: &str| {
+        eventually(words, || Ok(two.get("/api/shared/hello/you")?.text().contains(words)))
+    };
+    let body = json!({ "module": "mock", "name": "shared", "parameters": { "greeting": "Hi" } });
+    expect(admin.post("/api/mod/plugin/", &body), 200)?;
+    says("Hi, you")?;
+    let activation = two.plugin("mock")?.activation("shared").map(str::to_owned);
+    expect(
+        admin.put("/api/mod/plugin/shared", &json!({ "parameters": { "greeting": "Servus" } })),
+        200,
+    )?;
+    expect(admin.put("/api/mod/plugin/shared/reset", &json!({})), 200)?;
+    says("Servus, you")?;
+    ensure!(two.plugin("mock")?.activation("shared").map(str::to_owned) != activation);
+    expect(admin.put("/api/mod/plugin/shared/disable", &json!({})), 200)?;
+    let is_gone = || Ok(two.get("/api/shared/hello/you")?.status == 404);
+    eventually("disabled", is_gone)?;
+    expect(admin.put("/api/mod/plugin/shared/enable", &json!({})), 200)?;
+    says("Servus, you")?;
+    expect(admin.delete("/api/mod/plugin/shared"), 200)?;
+    eventually("deleted", is_gone)?;
+    // What was there before is left alone.
+    ensure!(two.get("/api/mock/hello/you")?.status == 200 && two.plugin("mock")?.generation() == 1);
+    Ok(())
+}
+
+/// Waits until something is so.
+fn eventually(what: &str, is_so: impl Fn() -> Result<bool>) -> Result<()> {
+    let began = Instant::now();
+    while !is_so()? {
+        ensure!(began.elapsed() < Duration::from_secs(30), "not {what} after 30 s");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
 }

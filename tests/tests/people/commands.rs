@@ -82,7 +82,7 @@ on_both_databases! {
 
         let deleted = run(&supervisor, &["user", "delete", "ada"])?;
         ensure!(deleted.contains("the name is free"), "{deleted}");
-        ensure!(run(&supervisor, &["user", "revocations"])?.contains("every instance knows"));
+        ensure!(run(&supervisor, &["user", "revocations"])?.contains("knows of every deletion"));
         refused(&supervisor, "users.check", &json!({ "username": "ada" }), "NotFound")?;
         Ok(())
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, ensure};
 use e2e::on_both_databases;
 use e2e::supervisor::Supervisor;
+use e2e::supervisor::api::Client;
 use e2e::supervisor::stage::Stage;
 use serde_json::{Value, json};
 
@@ -137,6 +138,104 @@ on_both_databases! {
         Ok(())
     }
 
+    fn whoever_was_disabled_holds_no_name_and_is_told_before_it_serves_again(stage) {
+        let path = stage.root().join("away");
+        let config = |enabled: bool, more: &str| {
+            let away = instance("away", &stage.root().join("away"), more);
+            format!("{MOCK}{}", away.replace("[instance.", &format!("enabled = {enabled}\n[instance.")))
+        };
+        prepare(&stage, &config(true, ""))?;
+        let mut supervisor = stage.serve()?;
+        configure(&stage, GRANTED, &config(false, ""))?;
+        supervisor.reload()?;
+        eventually("away", || Ok(supervisor.get("/api/away/revoked")?.status == 404))?;
+        let id = add(&supervisor, "ada")?;
+        done(&supervisor, "users.delete", &json!({ "username": "ada" }))?;
+        ensure!(waiting(&supervisor)?.is_empty() && journal(&path).is_empty());
+        let second = add(&supervisor, "ada")?;
+
+        configure(&stage, GRANTED, &config(true, "trouble = { error = true }\n"))?;
+        supervisor.reload()?;
+        let refused = || -> Result<bool> {
+            let instance = supervisor.plugin("mock")?.instance("away").map(ToString::to_string);
+            Ok(instance.is_some_and(|text| text.contains("RevokeUser failed")))
+        };
+        eventually("refused", refused)?;
+        ensure!(supervisor.get("/api/away/revoked")?.status != 200, "it serves");
+
+        // Not even a new start lets it serve before.
+        supervisor.stop()?;
+        drop(supervisor);
+        let supervisor = stage.serve()?;
+        ensure!(supervisor.get("/api/away/revoked")?.status != 200, "it serves");
+        configure(&stage, GRANTED, &config(true, ""))?;
+        supervisor.reload()?;
+        eventually("serving", || Ok(supervisor.get("/api/away/revoked")?.status == 200))?;
+        told_once(&stage, &["away"], &id)?;
+
+        // It is told once, and the new user of that name is none of it.
+        supervisor.command(&["plugin", "restart", "mock"])?;
+        eventually("serving", || Ok(supervisor.get("/api/away/revoked")?.status == 200))?;
+        told_once(&stage, &["away"], &id)?;
+        let found = done(&supervisor, "users.get", &json!({ "username": "ada" }))?;
+        ensure!(found["id"] == second.as_str(), "{found}");
+        Ok(())
+    }
+
+    fn what_an_instance_of_the_database_missed_is_told_or_given_up_or_goes_with_it(stage) {
+        prepare(&stage, MOCK)?;
+        let supervisor = stage.serve()?;
+        let mut admin = supervisor.admin()?;
+        let path = stage.root().join("api");
+        let body = |more: Value| {
+            let mut revoke = json!({ "journal": path.display().to_string() });
+            revoke.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+            json!({ "module": "mock", "name": "api", "parameters": { "revoke": revoke } })
+        };
+        let gone = |supervisor: &Supervisor<'_>, name: &str| -> Result<String> {
+            let id = add(supervisor, name)?;
+            done(supervisor, "users.delete", &json!({ "username": name }))?;
+            ensure!(waiting(supervisor)?.is_empty(), "{name} waits");
+            Ok(id)
+        };
+        // One that is only about to go may still be told.
+        let disable = |admin: &mut Client<'_>| {
+            ensure!(admin.put("/api/mod/plugin/api/disable", &json!({}))?.status == 200);
+            eventually("away", || Ok(supervisor.get("/api/api/revoked")?.status == 404))
+        };
+        // What was before it began is nothing to it.
+        gone(&supervisor, "bob")?;
+        ensure!(admin.post("/api/mod/plugin/", &body(json!({})))?.status == 200);
+        disable(&mut admin)?;
+        let id = gone(&supervisor, "ada")?;
+        ensure!(admin.put("/api/mod/plugin/api", &body(json!({ "fail": 1_000_000 })))?.status == 200);
+        let refused = admin.put("/api/mod/plugin/api/enable", &json!({}))?;
+        ensure!(refused.status == 400 && refused.text().contains("--give-up api"), "{refused:?}");
+        ensure!(supervisor.get("/api/api/revoked")?.status == 404, "it serves");
+        ensure!(admin.put("/api/mod/plugin/api", &body(json!({})))?.status == 200);
+        ensure!(admin.put("/api/mod/plugin/api/enable", &json!({}))?.status == 200);
+        told_once(&stage, &["api"], &id)?;
+
+        ensure!(admin.put("/api/mod/plugin/api", &body(json!({ "fail": 1_000_000 })))?.status == 200);
+        disable(&mut admin)?;
+        gone(&supervisor, "eve")?;
+        ensure!(admin.put("/api/mod/plugin/api/enable", &json!({}))?.status == 400);
+        let given_up = supervisor.command(&["user", "revocations", "--give-up", "api"])?;
+        ensure!(given_up.code == 0, "{given_up:?}");
+        ensure!(admin.put("/api/mod/plugin/api/enable", &json!({}))?.status == 200);
+        told_once(&stage, &["api"], &id)?;
+        let nobody = supervisor.command(&["user", "revocations", "--give-up", "nobody"])?;
+        ensure!(nobody.code == 1 && nobody.stderr.contains("nobody"), "{nobody:?}");
+
+        // One that is deleted takes what it missed with it; another of its name is a new one.
+        disable(&mut admin)?;
+        gone(&supervisor, "joe")?;
+        ensure!(admin.delete("/api/mod/plugin/api")?.status == 200);
+        ensure!(admin.post("/api/mod/plugin/", &body(json!({})))?.status == 200);
+        told_once(&stage, &["api"], &id)?;
+        Ok(())
+    }
+
     fn what_is_to_be_told_outlives_the_supervisor(stage) {
         let path = stage.root().join("late");
         let config = |more: &str| format!("{MOCK}{}", instance("late", &path, more));
@@ -171,4 +270,21 @@ on_both_databases! {
         ensure!(listed(&list, "username") == ["ada", "admin"], "{list}");
         Ok(())
     }
+}
+
+#[test]
+fn what_a_supervisor_deletes_that_does_not_know_an_instance_is_told_by_the_one_that_does()
+-> Result<()> {
+    let stage = Stage::on_postgres()?;
+    let path = stage.root().join("there");
+    prepare(&stage, &format!("{MOCK}{}", instance("there", &path, "")))?;
+    let supervisor = stage.serve()?;
+    let id = add(&supervisor, "ada")?;
+    let beside = stage.beside()?;
+    let other = beside.serve()?;
+    let deleted = other.command(&["user", "delete", "ada"])?;
+    ensure!(deleted.code == 0 && deleted.stdout.contains("the name is free"), "{deleted:?}");
+    eventually("told", || Ok(!journal(&path).is_empty()))?;
+    told_once(&stage, &["there"], &id)?;
+    Ok(())
 }

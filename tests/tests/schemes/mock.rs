@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use e2e::on_both_databases;
+use e2e::supervisor::metrics::Metrics;
 use e2e::supervisor::stage::Stage;
 use serde_json::json;
 
@@ -40,6 +41,49 @@ on_both_databases! {
         }
         ensure!(!ann.state()?.1, "nobody is let in by silence");
         expect(User::stranger(&supervisor, "bob", "mock").prove(&json!({ "code": "42" })), 200)?;
+        Ok(())
+    }
+
+    fn one_that_hangs_is_left_alone_for_a_while_and_then_asked_again(mut stage) {
+        let trouble = "[instance.parameters.scheme]\nregister_all = true\n\
+                       trouble = { calls = [\"validate\"], about = [\"ann\"], hang = true }";
+        prepare(&stage, trouble)?;
+        stage.set("OUTBOARD_METRICS_LISTEN", "127.0.0.1:0");
+        stage.set("OUTBOARD_LOGIN_ATTEMPTS", "1000");
+        stage.set("OUTBOARD_LOGIN_ATTEMPTS_ADDRESS", "1000");
+        let supervisor = stage.serve()?;
+        people(&supervisor, "mock", &["ann", "bob"])?;
+        let page = Metrics::of(&supervisor)?;
+        let held_back = || page.sum("outboard_scheme_held_back");
+        // A wrong code is an answer.
+        for _ in 0..5 {
+            expect(User::stranger(&supervisor, "bob", "mock").prove(&json!({ "code": "0" })), 401)?;
+        }
+        ensure!(held_back()? < 0.5);
+        let began = Instant::now();
+        let mut ann = User::stranger(&supervisor, "ann", "mock");
+        while held_back()? < 0.5 {
+            ensure!(began.elapsed() < Duration::from_secs(60), "it is asked on and on");
+            ensure!(ann.prove(&json!({ "code": "42" }))?.status >= 500);
+        }
+        // Each try that hangs makes it longer, so that a slow machine sees it as well.
+        let mut bob = User::stranger(&supervisor, "bob", "mock");
+        let mut tries = 0;
+        while bob.prove(&json!({ "code": "42" }))?.status != 503 {
+            ensure!(began.elapsed() < Duration::from_secs(60), "it is asked all the same");
+            tries += 1;
+            for _ in 0..5 {
+                ann.prove(&json!({ "code": "42" }))?;
+            }
+        }
+        supervisor.log.wait(0, "Validate of a scheme has failed too often")?;
+        let calm = Instant::now();
+        while bob.prove(&json!({ "code": "42" }))?.status != 200 {
+            ensure!(calm.elapsed() < Duration::from_secs(60), "it never comes back, {tries}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        supervisor.log.wait(0, "Validate of a scheme answers again")?;
+        ensure!(held_back()? < 0.5);
         Ok(())
     }
 

@@ -38,6 +38,10 @@ fn a_go_plugin_of_another_application_is_supervised_as_foreign() -> Result<()> {
     }
     let list = supervisor.command(&["plugin", "list"])?.stdout;
     ensure!(list.lines().filter(|line| line.contains("foreign")).count() == 2, "{list}");
+    // Nobody waits for them: they know of no users.
+    ensure!(supervisor.command(&["user", "add", "ada"])?.code == 0);
+    let deleted = supervisor.command(&["user", "delete", "ada"])?;
+    ensure!(deleted.code == 0 && deleted.stdout.contains("the name is free"), "{deleted:?}");
     ensure!(supervisor.get("/api/mock/hello/you")?.status == 200);
     Ok(())
 }

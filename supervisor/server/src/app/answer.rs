@@ -145,6 +145,7 @@ impl App {
         Metrics::new(self.observer.clone(), self.quotas.clone())
             .with_events(self.events.clone())
             .with_auth(self.auth.clone())
+            .with_identity(self.identity.clone())
             .with_calls(services.counts.clone(), services.counters.clone())
     }
 }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use outboard_core::config::{Config, Purpose, SecretSource};
+use outboard_core::identity::kind::InstanceKind;
 use outboard_core::identity::scheme::SchemeSettings;
 use outboard_store::{Instance, Store};
+use serde_json::{Map, Value};
 
 use super::settings;
 use super::turns::Turns;
@@ -88,6 +90,19 @@ fn spec(
     };
     let spec = InstanceSpec::new(row.plugin, row.name, parameters, false, secrets);
     Ok(spec.there_for(purpose).at_turn(turn.number))
+}
+
+/// An instance that might be added to those of the database.
+pub(super) fn possible(
+    config: &Config,
+    environment: &Environment,
+    (kind, plugin, name): (InstanceKind, &str, &str),
+    parameters: &Map<String, Value>,
+) -> InstanceSpec {
+    let secrets = Arc::new(secrets(config, environment));
+    let (plugin, name) = (plugin.to_owned(), name.to_owned());
+    let spec = InstanceSpec::new(plugin, name, parameters.clone(), false, secrets);
+    spec.there_for(Purpose { kind, ..Purpose::default() })
 }
 
 fn secrets(config: &Config, environment: &Environment) -> Secrets {

@@ -12,6 +12,7 @@ use outboard_store::{Instance, InstanceError, NewInstance, Parameters, StoreErro
 use serde_json::{Map, Value};
 
 use super::App;
+use super::instances;
 use super::turns::Turn;
 use crate::plugin::{Module, Outcome};
 
@@ -119,6 +120,22 @@ impl Live {
         }
         drop(config);
         Ok(self.0.store.instances().get(name).await?.is_some())
+    }
+
+    /// What the plugin finds wrong with an instance that is to be added or changed, a line each. One that can't be asked
+    /// finds nothing.
+    pub async fn problems(
+        &self,
+        kind: InstanceKind,
+        module: &str,
+        name: &str,
+        wanted: &Wanted,
+    ) -> Vec<String> {
+        let config = self.0.config.lock().await;
+        let place = (kind, module, name);
+        let spec = instances::possible(&config, &self.0.environment, place, &wanted.parameters);
+        drop(config);
+        self.0.plugins.problems(spec).await
     }
 
     /// Adds an instance and begins it. Where the plugin does not want it so, its row stays, disabled.

@@ -90,6 +90,8 @@ pub(super) async fn open(start: Start) -> anyhow::Result<(Arc<App>, Doors, Worki
         store,
         turns,
         changing: Mutex::default(),
+        applied: Mutex::default(),
+        is_shared,
     });
     Ok((app, doors, working))
 }

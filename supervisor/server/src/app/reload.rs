@@ -30,6 +30,7 @@ impl App {
         let mut imports = self.imports.lock().await;
         let config = self.config.lock().await.clone();
         let (store, environment) = (&self.store, &self.environment);
+        let mark = store.instances().mark().await?;
         let current =
             instances::current(&config, &self.external_url, store, &self.turns, environment)
                 .await?;
@@ -48,6 +49,7 @@ impl App {
         if let Err(error) = tokio::task::block_in_place(|| imports.collect(&kept)) {
             tracing::warn!(%error, "old copies of plugins could not be removed");
         }
+        *self.applied.lock().await = Some(mark);
         Ok(settled)
     }
 

@@ -14,8 +14,8 @@ use tonic::transport::Channel;
 use tonic::{Code, Response, Status};
 
 use super::Failure;
-use super::breakers::{Breakers, Permit};
 use super::counts::{Call, Counts};
+use crate::breakers::{Breakers, Permit};
 use crate::plugin::snapshot::{Activation, Entered, Routes};
 
 /// More than a user of all groups takes.

@@ -38,7 +38,7 @@ enum Command {
     Password(change::Password),
     /// Delete a user, and tell every instance of it
     Delete(delete::Delete),
-    /// List the instances that have not been told yet that a user was deleted
+    /// List the instances that have not been told yet that a user was deleted, or give them up
     Revocations(revocations::Revocations),
 }
 

@@ -1,5 +1,6 @@
 //! One call to one instance about people: bounded in time, and believed only when it is whole.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use outboard_proto::plugin::v1::Capability;
@@ -8,6 +9,7 @@ use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status};
 
 use super::Failure;
+use crate::breakers::{Breakers, Permit};
 use crate::plugin::snapshot::{Activation, Entered, Routes};
 
 /// The most that an instance may answer.
@@ -17,6 +19,8 @@ pub(super) const ANSWER_BYTES: usize = 1 << 20;
 pub(super) struct Line {
     entered: Entered,
     until: Instant,
+    /// Told whether the answer came in time.
+    permit: Option<Permit>,
 }
 
 impl Line {
@@ -36,7 +40,19 @@ impl Line {
                 capability.as_str_name()
             )));
         }
-        Ok(Self { entered, until: Instant::now() + timeout })
+        Ok(Self { entered, until: Instant::now() + timeout, permit: None })
+    }
+
+    /// The same, as far as the breaker of the instance lets it: one that lets callers wait in vain again and again is left
+    /// alone for a while.
+    pub(super) fn guarded_by(self, breakers: &Arc<Breakers>) -> Result<Self, Failure> {
+        let instance = self.entered.activation().instance();
+        let permit = breakers.permit(instance).map_err(|_| {
+            Failure::Unavailable(format!(
+                "the instance {instance:?} has not answered for a while; try again later"
+            ))
+        })?;
+        Ok(Self { permit: Some(permit), ..self })
     }
 
     /// The activation that answers.
@@ -78,17 +94,31 @@ impl Line {
         };
         let problem = match answer {
             Ok(Ok(response)) if response.metadata().contains_key("grpc-status") => {
+                self.answered(true);
                 return Ok(Ok(response.into_inner()));
             }
             Ok(Ok(_)) => "its answer breaks off before its status".to_owned(),
             // As tonic says that the time which the plugin was told is over.
             Ok(Err(_)) if Instant::now() >= self.until => LATE.to_owned(),
-            Ok(Err(status)) if known.contains(&status.code()) => return Ok(Err(status)),
+            Ok(Err(status)) if known.contains(&status.code()) => {
+                self.answered(true);
+                return Ok(Err(status));
+            }
             Ok(Err(status)) => format!("{}: {}", status.code(), shortened(status.message())),
             Err(_) => LATE.to_owned(),
         };
+        self.answered(problem != LATE);
         complain(activation, &problem);
         Err(self.failure())
+    }
+
+    /// Whatever it has said: that of one user is no reason to keep the others out.
+    fn answered(&self, is_in_time: bool) {
+        match &self.permit {
+            Some(permit) if is_in_time => permit.succeeded(),
+            Some(permit) => permit.failed(),
+            None => {}
+        }
     }
 
     fn failure(&self) -> Failure {

@@ -1,39 +1,28 @@
-//! Who is gone is told to every instance: at once to those that run, until they answer, and to all others before they
-//! serve again.
+//! Who is gone is told to every instance that may know of it: at once to those that run, until they answer, and to all
+//! others before they serve again.
+//!
+//! What an instance is to be told that is enabled at the deletion is a revocation, and holds the name. What others have
+//! missed is told when they come back, and holds nothing.
 
 mod tell;
+mod teller;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{StreamExt as _, stream};
 use outboard_core::identity::kind::InstanceKind;
 use outboard_core::identity::name::UserName;
 use outboard_core::identity::user::User;
 use outboard_store::identity::Revocation;
-use outboard_store::{Store, StoreError};
-use tokio::sync::{Notify, oneshot};
 use tonic::transport::Channel;
 
-use self::tell::{Told, tell};
+use self::tell::Line;
+use self::teller::Teller;
 use super::people::People;
 use super::{Failure, Identity, Parts};
 use crate::events::now_ms;
-use crate::plugin::roles::Roster;
-use crate::plugin::snapshot::Routes;
-use crate::task;
 
-/// Instances that are told at the same time.
-const AT_ONCE: usize = 32;
-/// Of those that wait, how many are looked at in one go.
-const MOST: u32 = 256;
-/// How long whoever deletes a user waits for the instances that run.
-const PATIENCE: Duration = Duration::from_secs(2);
 /// Between two looks at what is due, at most: another supervisor may have written it down.
-const LOOK_EVERY: Duration = Duration::from_secs(30);
-/// From the first attempt to the second; doubled after each further one.
-const FIRST_WAIT_MS: i64 = 1000;
-const LONGEST_WAIT_MS: i64 = 300_000;
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Whether a name is free although not all instances have been told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,16 +33,13 @@ pub enum Forced {
 
 impl People<'_> {
     /// Deletes a user: password, sessions and consents go at once, and every instance is told. The name is free again when
-    /// all of them have answered, which is soon if they run; `forced`, it is free at once, and who was not told never is.
+    /// all that are enabled have answered, which is soon if they run; `forced`, it is free at once, and who of these was
+    /// not told never is.
     ///
     /// # Errors
     /// [`Failure::NotFound`], that nothing may be changed there, or that the source can't say.
     pub async fn delete(self, name: &str, forced: Forced) -> Result<(), Failure> {
-        let roles = self.0.roster.roles();
-        let roles = roles.ok_or_else(|| {
-            Failure::Unavailable("the plugins are not known yet; try again".to_owned())
-        })?;
-        let instances: Vec<_> = roles.instances.iter().cloned().collect();
+        self.enabled()?;
         let user = match self.find(name).await {
             Ok((user, source)) => {
                 source.check_writable()?;
@@ -63,16 +49,25 @@ impl People<'_> {
             Err(Failure::NotFound) if forced == Forced::Yes => return self.free(name).await,
             Err(failure) => return Err(failure),
         };
-        let now = now_ms();
-        if !self.0.store.accounts().delete(user.id.as_str(), &instances, now).await? {
-            return Err(Failure::NotFound);
-        }
-        tracing::info!(user = %user.id, instances = instances.len(), "a user is deleted");
-        self.0.teller().tell_now(revocations(&user, instances, now)).await;
+        // Not earlier: the source may have been slow.
+        let (enabled, now) = (self.enabled()?, now_ms());
+        let holding = self.0.store.accounts().delete(user.id.as_str(), &enabled, now).await?;
+        let holding = holding.ok_or(Failure::NotFound)?;
+        tracing::info!(user = %user.id, instances = holding.len(), "a user is deleted");
+        self.0.teller().tell_now(revocations(&user, holding, now)).await;
         match forced {
             Forced::Yes => self.free(name).await.or_else(unless_free),
             Forced::No => Ok(()),
         }
+    }
+
+    /// The instances that serve, or are about to.
+    fn enabled(self) -> Result<Vec<String>, Failure> {
+        let roles = self.0.roster.roles();
+        let roles = roles.ok_or_else(|| {
+            Failure::Unavailable("the plugins are not known yet; try again".to_owned())
+        })?;
+        Ok(roles.instances.iter().cloned().collect())
     }
 
     /// Frees the name of a user who is deleted, whoever has not been told.
@@ -91,6 +86,19 @@ impl People<'_> {
     /// If the database can't be asked.
     pub async fn revocations(self) -> Result<Vec<Revocation>, Failure> {
         Ok(self.0.store.revocations().list().await?)
+    }
+
+    /// Gives up what an instance is still to be told: it may serve with whatever it knows.
+    ///
+    /// # Errors
+    /// [`Failure::NotFound`]: there has never been such an instance.
+    pub async fn give_up(self, instance: &str) -> Result<(), Failure> {
+        let was_there = self.0.store.revocations().give_up(instance).await?;
+        if !was_there {
+            return Err(Failure::NotFound);
+        }
+        tracing::warn!(instance, "what it was to be told of deleted users is given up");
+        Ok(())
     }
 }
 
@@ -129,12 +137,20 @@ impl Identity {
                 let wait = u64::try_from(at_ms.saturating_sub(now_ms())).unwrap_or_default();
                 Duration::from_millis(wait.max(100)).min(LOOK_EVERY)
             });
-            // The bell may have been rung since.
-            let _ = tokio::time::timeout(wait, teller.bell.notified()).await;
+            teller.rest(wait).await;
         }
     }
 
-    /// Tells an activation whose `Init` went well, and that serves nothing yet, what its instance has missed.
+    /// Notes that an instance is about to run, and may know of users from now on.
+    ///
+    /// # Errors
+    /// Why it must not run.
+    pub async fn before_init(&self, instance: &str) -> Result<(), String> {
+        let begun = self.0.store.revocations().begin(instance).await;
+        begun.map_err(|error| error.to_string())
+    }
+
+    /// Tells an activation whose `Init` went well, and that serves nothing yet, what its instance is still to be told.
     ///
     /// # Errors
     /// Why it must not serve, a line each.
@@ -145,22 +161,9 @@ impl Identity {
         activation: &str,
         channel: Channel,
     ) -> Result<(), Vec<String>> {
-        let store = &self.0.store;
-        let missed = store.revocations().of_instance(instance).await;
-        let missed = missed.map_err(|error| vec![Failure::from(error).to_string()])?;
-        let timeout = self.settings().call_timeout;
-        for revocation in missed {
-            let told = tell(channel.clone(), activation, kind, &revocation, timeout).await;
-            if let Told::Failed(why) = &told {
-                let Revocation { username, .. } = &revocation;
-                return Err(vec![format!(
-                    "must be told first that user {username:?} was deleted, and RevokeUser failed: {why}; see the plugin's \
-                     log, or give it up with `outboard user delete {username} --force`"
-                )]);
-            }
-            self.0.teller().note(&revocation, told).await;
-        }
-        Ok(())
+        let line = Line { channel, activation, kind, timeout: self.settings().call_timeout };
+        let told = self.0.teller().catch_up(instance, &line).await;
+        told.map_err(|why| vec![why])
     }
 }
 
@@ -173,102 +176,5 @@ impl Parts {
             timeout: self.settings.call_timeout,
             bell: self.bell.clone(),
         }
-    }
-}
-
-/// Tells instances, and writes down which of them have been told.
-#[derive(Clone)]
-struct Teller {
-    store: Store,
-    routes: Arc<Routes>,
-    roster: Roster,
-    timeout: Duration,
-    /// Rung when there is more to tell.
-    bell: Arc<Notify>,
-}
-
-impl Teller {
-    /// Tells those that run, and waits for them for a moment. What is left is told later.
-    async fn tell_now(self, revocations: Vec<Revocation>) {
-        let (done, told) = oneshot::channel();
-        let telling = async move {
-            self.tell_all(revocations).await;
-            // What failed is due soon.
-            self.bell.notify_one();
-            // Nobody may be waiting any more.
-            let _ = done.send(());
-        };
-        task::spawn("telling who is gone", telling).detach();
-        if tokio::time::timeout(PATIENCE, told).await.is_err() {
-            tracing::debug!("not every instance has been told of a deletion yet");
-        }
-    }
-
-    /// Tells what is due, and when the next is.
-    async fn tell_due(&self) -> Result<Option<i64>, StoreError> {
-        let due = self.store.revocations().due(now_ms(), MOST).await?;
-        self.tell_all(due).await;
-        self.store.revocations().next_ms().await
-    }
-
-    async fn tell_all(&self, revocations: Vec<Revocation>) {
-        let telling = revocations.into_iter().map(|revocation| async move {
-            let told = self.tell(&revocation).await;
-            self.note(&revocation, told).await;
-        });
-        stream::iter(telling).buffer_unordered(AT_ONCE).collect::<()>().await;
-    }
-
-    async fn tell(&self, revocation: &Revocation) -> Told {
-        let instance = &revocation.instance;
-        let Ok(entered) = self.routes.enter(instance) else {
-            return Told::Failed("it does not run; it is told before it serves again".to_owned());
-        };
-        let roles = self.roster.roles();
-        let is_scheme = roles.is_some_and(|roles| roles.schemes.contains_key(instance));
-        let kind = if is_scheme { InstanceKind::Scheme } else { InstanceKind::Plugin };
-        let activation = entered.activation();
-        tokio::select! {
-            told = tell(activation.channel(), activation.id(), kind, revocation, self.timeout) => told,
-            () = activation.is_cut_off() => Told::Failed("it is being closed".to_owned()),
-        }
-    }
-
-    async fn note(&self, revocation: &Revocation, told: Told) {
-        let Revocation { account, instance, attempts, .. } = revocation;
-        let revocations = self.store.revocations();
-        let noted = match told {
-            Told::Answered => revocations.answered(account, instance).await.map(drop),
-            Told::Failed(why) => {
-                tracing::debug!(
-                    instance,
-                    user = account,
-                    why,
-                    "an instance was not told of a deletion"
-                );
-                let at = now_ms().saturating_add(wait_ms(*attempts));
-                revocations.failed(account, instance, &why, at).await
-            }
-        };
-        if let Err(error) = noted {
-            tracing::warn!(%error, instance, "an instance is told of a deletion once more");
-        }
-    }
-}
-
-/// After so many attempts that failed, and one more.
-fn wait_ms(attempts: u32) -> i64 {
-    let doubled = 1_i64.checked_shl(attempts.min(32)).unwrap_or(i64::MAX);
-    FIRST_WAIT_MS.saturating_mul(doubled).min(LONGEST_WAIT_MS)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waits_grow_to_five_minutes() {
-        let waits: Vec<_> = [0, 1, 2, 8, 9, 1000, u32::MAX].into_iter().map(wait_ms).collect();
-        assert_eq!(waits, [1000, 2000, 4000, 256_000, 300_000, 300_000, 300_000]);
     }
 }

@@ -1,6 +1,7 @@
 //! Ways to authenticate beyond the password. Each is an instance of a plugin; here it is asked, and only here.
 
 mod ask;
+mod guards;
 
 use futures_util::future::join_all;
 use outboard_core::identity::scheme::{
@@ -10,6 +11,7 @@ use outboard_core::identity::scope::Scope;
 use outboard_core::identity::user::User;
 use serde_json::{Map, Value};
 
+pub(super) use self::guards::Guards;
 use super::sessions::{Method, Session, SignedIn};
 use super::{Failure, Origin, Parts, now_ms};
 use crate::plugin::roles::SchemeRole;
@@ -71,6 +73,11 @@ impl Schemes<'_> {
             )));
         }
         Ok(self.0.store.schemes().set(name, settings).await?)
+    }
+
+    /// The instances that are not asked at the moment, since they did not answer too often, each with the call.
+    pub fn held_back(self) -> Vec<(String, &'static str)> {
+        self.0.guards.held_back()
     }
 
     /// Those that a user can use: of a group of a scope of his, and not refused to him by the scheme itself.

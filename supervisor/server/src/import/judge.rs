@@ -2,18 +2,24 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::{StreamExt as _, stream};
 use outboard_core::identity::kind::InstanceKind;
 use outboard_core::identity::user::{DATABASE, Mode};
 
-use super::read::Plan;
+use super::read::{Instance, Plan};
 use super::{Import, ImportError};
+use crate::api::Sent;
 use crate::app::LiveError;
 use crate::identity::Failure;
+
+/// Plugins' answers that are waited for at the same time.
+const AT_ONCE: usize = 8;
 
 impl Import {
     pub(super) async fn judge(&self, plan: &Plan) -> Result<(), ImportError> {
         let mut errors = Vec::new();
         self.judge_instances(plan, &mut errors).await?;
+        self.judge_parameters(plan, &mut errors).await;
         self.judge_scopes(plan, &mut errors).await?;
         for (place, draft) in &plan.clients {
             let id = draft.client_id.as_deref().unwrap_or_default();
@@ -66,6 +72,23 @@ impl Import {
             }
         }
         Ok(())
+    }
+
+    /// What only the plugins themselves can say. A plugin that can't be asked says it when its instance begins; what is
+    /// loaded disabled need not fit.
+    async fn judge_parameters(&self, plan: &Plan, errors: &mut Vec<String>) {
+        let mut asking = Vec::new();
+        for (place, instance) in plan.instances.iter().filter(|(_, it)| it.enabled) {
+            asking.push(self.problems(place, instance));
+        }
+        let told: Vec<_> = stream::iter(asking).buffered(AT_ONCE).collect().await;
+        errors.extend(told.into_iter().flatten());
+    }
+
+    async fn problems(&self, place: &str, instance: &Instance) -> Vec<String> {
+        let Sent { module, name, wanted } = &instance.sent;
+        let problems = self.live.problems(instance.kind, module, name, wanted).await;
+        problems.into_iter().map(|problem| format!("{place}: {problem}")).collect()
     }
 
     async fn judge_scopes(&self, plan: &Plan, errors: &mut Vec<String>) -> Result<(), ImportError> {

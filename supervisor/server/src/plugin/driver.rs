@@ -39,7 +39,12 @@ pub(super) enum Command {
     Update(Box<Unit>),
     /// Something that an operator should know.
     Note(String),
+    /// Whether the plugin would take this instance. Not answered while it does not serve.
+    Check(Box<InstanceSpec>, oneshot::Sender<Checked>),
 }
+
+/// What a plugin says of an instance that it might get: nothing, or what is wrong, a line each.
+pub(super) type Checked = Result<(), Vec<String>>;
 
 /// How things stood when a wish was made.
 #[derive(Clone, Copy, Debug)]
@@ -149,6 +154,11 @@ impl Driver {
             Command::Replaced => self.is_replaced = true,
             Command::Update(unit) => self.update(*unit),
             Command::Note(message) => self.status.error = Some(message),
+            Command::Check(spec, answer) => {
+                if self.machine.state() == State::Serving && !self.status.is_foreign {
+                    self.with_generation(|generation, _| tasks::check(generation, *spec, answer));
+                }
+            }
         }
     }
 

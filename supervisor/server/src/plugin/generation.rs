@@ -236,6 +236,10 @@ impl Generation {
             Ok(parameters) => parameters,
             Err(problem) => return Err(vec![problem]),
         };
+        let identity = &self.context.services.identity;
+        if let Err(problem) = identity.before_init(&spec.name).await {
+            return Err(vec![problem]);
+        }
         let activation = uuid::Uuid::now_v7().to_string();
         self.room.admit(activation.clone(), spec.name.clone());
         let request = wire::InitRequest {
@@ -261,7 +265,6 @@ impl Generation {
             );
         }
         if problems.is_empty() {
-            let identity = &self.context.services.identity;
             let (kind, channel) = (spec.purpose.kind, self.process.channel());
             let told = identity.before_serving(&spec.name, kind, &activation, channel).await;
             problems = told.err().unwrap_or_default();

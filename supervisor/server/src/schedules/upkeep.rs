@@ -1,4 +1,5 @@
-//! What time does to what is kept: entries, locks and sessions that have ended are removed.
+//! What time does to what is kept: entries, locks, sessions and deletions that nobody needs any more are
+//! removed.
 
 use std::time::Duration;
 
@@ -8,6 +9,8 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::clock::now_ms;
 
 const BETWEEN: Duration = Duration::from_mins(1);
+/// How long it is known which deletions of users an instance has missed that is away.
+const MISSED_MS: i64 = 365 * 24 * 3_600_000;
 
 /// For ever.
 pub async fn keep_up(store: Store) {
@@ -24,5 +27,5 @@ pub async fn keep_up(store: Store) {
 async fn purge(store: &Store) -> Result<(), StoreError> {
     while store.storage().purge().await? {}
     while store.sessions().purge(now_ms()).await? > 0 {}
-    Ok(())
+    store.revocations().purge(now_ms().saturating_sub(MISSED_MS)).await
 }

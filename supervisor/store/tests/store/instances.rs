@@ -236,6 +236,28 @@ on_both_databases! {
         assert_eq!(store.instances().set_enabled("news", false).await.unwrap(), disabled);
     }
 
+    async fn the_mark_is_another_one_after_each_change(database: Database) {
+        let store = database.open().await;
+        let instances = store.instances();
+        let mut marks = vec![instances.mark().await.unwrap()];
+        add(&store, "mock", "news").await;
+        marks.push(instances.mark().await.unwrap());
+        add(&store, "mock", "chat").await;
+        marks.push(instances.mark().await.unwrap());
+        instances.set_enabled("news", false).await.unwrap();
+        marks.push(instances.mark().await.unwrap());
+        instances.update("chat", "Chat", &Parameters::default(), None).await.unwrap();
+        marks.push(instances.mark().await.unwrap());
+        instances.delete("news").await.unwrap();
+        marks.push(instances.mark().await.unwrap());
+        add(&store, "mock", "news").await;
+        marks.push(instances.mark().await.unwrap());
+        for (n, mark) in marks.iter().enumerate() {
+            assert_eq!(marks.iter().position(|it| it == mark), Some(n), "{marks:?}");
+        }
+        assert_eq!(instances.mark().await.ok().as_ref(), marks.last());
+    }
+
     async fn a_deleted_instance_is_gone_and_its_id_is_not_used_again(database: Database) {
         let store = database.open().await;
         let first = add(&store, "slack", "news").await;

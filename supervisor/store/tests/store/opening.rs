@@ -11,7 +11,7 @@ use outboard_store::{DatabaseUrl, Fault, Options, Parameters, Store, StoreError}
 use sqlx::{ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
 
-const NEWEST: i64 = 4;
+const NEWEST: i64 = 5;
 
 async fn fails(url: &DatabaseUrl) -> StoreError {
     let options = Options { wait: Duration::from_millis(500), ..Options::default() };

@@ -106,6 +106,16 @@ impl Users for People {
         let revocations = revocations.into_iter().map(revocation).collect();
         Ok(Response::new(admin::ListRevocationsResponse { revocations }))
     }
+
+    async fn give_up_revocations(
+        &self,
+        request: Request<admin::GiveUpRevocationsRequest>,
+    ) -> Result<Response<admin::GiveUpRevocationsResponse>, Status> {
+        let instance = request.into_inner().instance;
+        let given_up = self.identity.people().give_up(&instance).await;
+        given_up.map_err(|failure| status(&failure, &format!("instance {instance:?}")))?;
+        Ok(Response::new(admin::GiveUpRevocationsResponse {}))
+    }
 }
 
 fn of(failure: &Failure, username: &str) -> Status {

@@ -24,7 +24,9 @@ impl Delete {
         let response = client.delete(request).await.map_err(ClientError::from)?;
         let waiting = response.into_inner().waiting;
         if waiting.is_empty() {
-            return Ok(output::line("deleted; every instance knows, and the name is free")?);
+            return Ok(output::line(
+                "deleted; every instance that is enabled knows, and the name is free",
+            )?);
         }
         let waiting: Vec<_> = waiting.iter().map(|instance| plain(instance)).collect();
         Ok(output::line(&format!(

@@ -9,6 +9,7 @@ use outboard_proto::plugin::v1::{Capability, SchemeResult};
 use serde_json::Value;
 use tonic::transport::Channel;
 
+use super::guards::Call;
 use super::{At, Schemes};
 use crate::identity::Failure;
 use crate::identity::line::{ANSWER_BYTES, Line};
@@ -40,7 +41,7 @@ impl Schemes<'_> {
         user: &User,
         at: At<'_>,
     ) -> Result<Availability, Failure> {
-        let (line, mut client) = self.line(name)?;
+        let (line, mut client) = self.line(name, Call::CanUse)?;
         let request = wire::CanUseRequest {
             activation: line.activation(),
             subject: Some(self.subject(user, at)),
@@ -57,7 +58,7 @@ impl Schemes<'_> {
         at: At<'_>,
         data: &Value,
     ) -> Result<Option<Value>, Failure> {
-        let (line, mut client) = self.line(name)?;
+        let (line, mut client) = self.line(name, Call::Register)?;
         let request = wire::RegisterRequest {
             activation: line.activation(),
             subject: Some(self.subject(user, at)),
@@ -75,7 +76,7 @@ impl Schemes<'_> {
         user: &User,
         at: At<'_>,
     ) -> Result<Option<Value>, Failure> {
-        let (line, mut client) = self.line(name)?;
+        let (line, mut client) = self.line(name, Call::GetRegistration)?;
         let request = wire::GetRegistrationRequest {
             activation: line.activation(),
             subject: Some(self.subject(user, at)),
@@ -87,7 +88,7 @@ impl Schemes<'_> {
 
     /// Takes a registration back. That there is none is as good.
     pub async fn deregister(self, name: &str, user: &User, at: At<'_>) -> Result<(), Failure> {
-        let (line, mut client) = self.line(name)?;
+        let (line, mut client) = self.line(name, Call::Deregister)?;
         let request = wire::DeregisterRequest {
             activation: line.activation(),
             subject: Some(self.subject(user, at)),
@@ -110,7 +111,7 @@ impl Schemes<'_> {
         at: At<'_>,
         data: &Value,
     ) -> Result<Option<Value>, Failure> {
-        let (line, mut client) = self.line(name)?;
+        let (line, mut client) = self.line(name, Call::Trigger)?;
         let request = wire::TriggerRequest {
             activation: line.activation(),
             subject: Some(self.subject(user, at)),
@@ -129,7 +130,7 @@ impl Schemes<'_> {
         at: At<'_>,
         value: &Value,
     ) -> Result<(), Failure> {
-        let (line, mut client) = self.line(name)?;
+        let (line, mut client) = self.line(name, Call::Validate)?;
         let request = wire::ValidateRequest {
             activation: line.activation(),
             subject: Some(self.subject(user, at)),
@@ -146,10 +147,11 @@ impl Schemes<'_> {
         }
     }
 
-    fn line(self, name: &str) -> Result<(Line, SchemeClient<Channel>), Failure> {
+    fn line(self, name: &str, call: Call) -> Result<(Line, SchemeClient<Channel>), Failure> {
         self.role(name).ok_or(Failure::NotFound)?;
         let timeout = self.0.settings.scheme_timeout;
         let line = Line::open(&self.0.routes, name, Capability::Scheme, timeout)?;
+        let line = line.guarded_by(self.0.guards.of(call))?;
         let client = SchemeClient::new(line.channel()).max_decoding_message_size(ANSWER_BYTES);
         Ok((line, client))
     }

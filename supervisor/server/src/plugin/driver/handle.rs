@@ -6,8 +6,9 @@ use std::time::SystemTime;
 use outboard_core::lifecycle::{Event, Lifecycle, State};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Before, Command, Driver, Upgrade};
+use super::{Before, Checked, Command, Driver, Upgrade};
 use crate::plugin::context::Context;
+use crate::plugin::instance::InstanceSpec;
 use crate::plugin::log::PluginLog;
 use crate::plugin::status::Status;
 use crate::plugin::unit::Unit;
@@ -142,6 +143,14 @@ impl Handle {
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = unit.clone();
         // A driver ends only with its handle.
         let _ = self.commands.send(Command::Update(Box::new(unit)));
+    }
+
+    /// What the plugin says of an instance that it might get. `None`: it can't be asked now.
+    pub(crate) async fn check(&self, spec: InstanceSpec) -> Option<Checked> {
+        let (answer, checked) = oneshot::channel();
+        // A driver ends only with its handle.
+        let _ = self.commands.send(Command::Check(Box::new(spec), answer));
+        checked.await.ok()
     }
 
     /// Makes a wish, and gives a future of what it comes to. Dropping that changes nothing.

@@ -6,10 +6,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use outboard_jail::Exit;
 use outboard_proto::plugin::v1 as wire;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::News;
+use super::{Checked, News};
 use crate::plugin::context::Context;
 use crate::plugin::generation::{Failure, Generation};
 use crate::plugin::instance::{InstanceSpec, Verdict};
@@ -122,6 +122,19 @@ pub(super) fn reconfigure(
         let mut placed = generation.init(good, wire::InitReason::Reconfigure).await;
         placed.append(&mut bad);
         reports.send(News::Reconfigured(placed));
+    })
+    .detach();
+}
+
+/// Asks about an instance that nothing is made of yet.
+pub(super) fn check(
+    generation: Arc<Generation>,
+    spec: InstanceSpec,
+    answer: oneshot::Sender<Checked>,
+) {
+    task::spawn("Check", async move {
+        // Whoever asked may have gone away.
+        let _ = answer.send(generation.check(&spec).await);
     })
     .detach();
 }

@@ -1,12 +1,29 @@
 //! The end of users, and who is told.
 
+use outboard_core::identity::kind::InstanceKind;
 use outboard_store::identity::{IdentityError, Revocation};
+use outboard_store::{NewInstance, Parameters};
 
 use super::*;
 use crate::harness::{Database, on_both_databases};
 
+/// With instances that have begun, and are enabled.
 async fn delete(store: &Store, id: &str, instances: &[&str]) -> bool {
-    store.accounts().delete(id, &texts(instances), NOW).await.unwrap()
+    begin(store, instances).await;
+    let holding = store.accounts().delete(id, &texts(instances), NOW).await.unwrap();
+    holding.is_some_and(|holding| holding == texts(instances))
+}
+
+async fn begin(store: &Store, instances: &[&str]) {
+    for instance in instances {
+        store.revocations().begin(instance).await.unwrap();
+    }
+}
+
+/// Whom an instance has missed.
+async fn missed(store: &Store, instance: &str) -> Vec<String> {
+    let missed = store.revocations().missed(instance, 99).await.unwrap();
+    missed.into_iter().map(|it| it.account).collect()
 }
 
 /// Whom to tell about whom.
@@ -75,6 +92,9 @@ on_both_databases! {
         let store = database.open().await;
         add(&store, "id-1", "ada").await;
         let instances: Vec<String> = (0..12).map(|n| format!("i{n}")).collect();
+        for instance in &instances {
+            store.revocations().begin(instance).await.unwrap();
+        }
         store.accounts().delete("id-1", &instances, NOW).await.unwrap();
         let telling: Vec<_> = instances
             .into_iter()
@@ -117,6 +137,130 @@ on_both_databases! {
         assert_eq!(store.revocations().forget_instance("slack").await.unwrap(), 1);
         assert_eq!(told(&store.revocations().list().await.unwrap()), [("otp", "id-2")]);
         add(&store, "id-3", "ada").await;
+    }
+
+    async fn who_is_away_holds_no_name_and_is_told_in_order_when_it_is_back(database: Database) {
+        let store = database.open().await;
+        let revocations = store.revocations();
+        begin(&store, &["away", "slack"]).await;
+        for (id, name) in [("id-1", "Ada"), ("id-2", "bob"), ("id-3", "eve")] {
+            add(&store, id, name).await;
+            assert!(delete(&store, id, &["slack"]).await);
+            assert!(revocations.answered(id, "slack").await.unwrap());
+            assert_eq!(store.accounts().get(id).await.unwrap(), None);
+        }
+        assert_eq!(revocations.behind().await.unwrap(), ["away"]);
+        let all = revocations.missed("away", 2).await.unwrap();
+        assert_eq!((all[0].username.as_str(), all[0].deleted_ms), ("Ada", NOW));
+        assert_eq!(all.len(), 2);
+        revocations.heard("away", all[0].seq).await.unwrap();
+        assert_eq!(missed(&store, "away").await, ["id-2", "id-3"]);
+        revocations.heard("away", all[1].seq).await.unwrap();
+        revocations.heard("away", all[0].seq).await.unwrap();
+        assert_eq!(missed(&store, "away").await, ["id-3"]);
+        assert_eq!(missed(&store, "slack").await, [""; 0]);
+
+        // It is back, and the next deletion waits for it.
+        add(&store, "id-4", "ada").await;
+        let instances = texts(&["away", "slack"]);
+        let holding = store.accounts().delete("id-4", &instances, NOW).await.unwrap();
+        assert_eq!(holding, Some(instances));
+        assert!(revocations.behind().await.unwrap().is_empty());
+    }
+
+    async fn what_was_before_an_instance_is_nothing_to_it(database: Database) {
+        let store = database.open().await;
+        begin(&store, &["away"]).await;
+        add(&store, "id-1", "ada").await;
+        // Enabled, but it has never begun: it knows nobody.
+        let holding = store.accounts().delete("id-1", &texts(&["new"]), NOW).await.unwrap();
+        assert_eq!(holding, Some(Vec::new()));
+        begin(&store, &["new", "new"]).await;
+        assert_eq!(missed(&store, "new").await, [""; 0]);
+        assert_eq!(missed(&store, "away").await, ["id-1"]);
+        add(&store, "id-2", "ada").await;
+        assert!(delete(&store, "id-2", &[]).await);
+        assert_eq!(missed(&store, "new").await, ["id-2"]);
+        assert_eq!(missed(&store, "away").await, ["id-1", "id-2"]);
+        assert_eq!(missed(&store, "nobody").await, [""; 0]);
+    }
+
+    async fn what_an_instance_missed_goes_with_it_or_is_given_up(database: Database) {
+        let store = database.open().await;
+        let new = NewInstance {
+            plugin: "mock",
+            name: "away",
+            display_name: "",
+            parameters: &Parameters::default(),
+            enabled: false,
+            kind: InstanceKind::Plugin,
+            rank: 0,
+            readonly: false,
+        };
+        store.instances().insert(new).await.unwrap();
+        begin(&store, &["away", "other"]).await;
+        add(&store, "id-1", "ada").await;
+        add(&store, "id-2", "bob").await;
+        assert!(delete(&store, "id-1", &[]).await);
+        assert!(delete(&store, "id-2", &["other"]).await);
+        store.instances().delete("away").await.unwrap();
+        begin(&store, &["away"]).await;
+        assert_eq!(missed(&store, "away").await, [""; 0]);
+
+        assert!(store.revocations().give_up("other").await.unwrap());
+        assert!(!store.revocations().give_up("nobody").await.unwrap());
+        assert_eq!(missed(&store, "other").await, [""; 0]);
+        assert_eq!(store.revocations().list().await.unwrap(), []);
+        add(&store, "id-3", "bob").await;
+    }
+
+    async fn what_all_know_is_removed_and_what_is_too_old_is_forgotten(database: Database) {
+        let store = database.open().await;
+        let revocations = store.revocations();
+        begin(&store, &["away", "late"]).await;
+        for (n, id) in ["id-1", "id-2", "id-3"].into_iter().enumerate() {
+            add(&store, id, id).await;
+            let now = NOW + i64::try_from(n).unwrap();
+            store.accounts().delete(id, &[], now).await.unwrap();
+        }
+        let all = revocations.missed("late", 9).await.unwrap();
+        revocations.heard("away", all[2].seq).await.unwrap();
+        revocations.heard("late", all[0].seq).await.unwrap();
+        revocations.purge(NOW).await.unwrap();
+        assert_eq!(missed(&store, "late").await, ["id-2", "id-3"]);
+        assert!(!revocations.is_too_late("late").await.unwrap());
+        revocations.purge(NOW + 2).await.unwrap();
+        assert_eq!(missed(&store, "late").await, ["id-3"]);
+        assert!(revocations.is_too_late("late").await.unwrap());
+        assert!(!revocations.is_too_late("away").await.unwrap());
+        assert!(revocations.give_up("late").await.unwrap());
+        assert!(!revocations.is_too_late("late").await.unwrap());
+        assert_eq!(missed(&store, "late").await, [""; 0]);
+    }
+
+    async fn who_begins_while_many_are_deleted_misses_none_behind_another(database: Database) {
+        let store = database.open().await;
+        begin(&store, &["away"]).await;
+        for n in 0..12 {
+            add(&store, &format!("id-{n}"), &format!("user{n}")).await;
+        }
+        let deleting: Vec<_> = (0..12)
+            .map(|n| {
+                let store = store.clone();
+                tokio::spawn(async move {
+                    let name = format!("new{n}");
+                    store.revocations().begin(&name).await.unwrap();
+                    store.accounts().delete(&format!("id-{n}"), &[], NOW).await.unwrap();
+                    (name, format!("id-{n}"))
+                })
+            })
+            .collect();
+        for deleted in deleting {
+            let (name, id) = deleted.await.unwrap();
+            // It had begun before.
+            assert!(missed(&store, &name).await.contains(&id));
+        }
+        assert_eq!(missed(&store, "away").await.len(), 12);
     }
 
     async fn users_of_other_sources_have_one_account_each(database: Database) {

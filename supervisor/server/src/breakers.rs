@@ -8,19 +8,28 @@ use std::time::{Duration, Instant};
 use outboard_core::auth::{Admission, Breaker};
 
 /// By instance, whatever processes it has had.
-#[derive(Debug, Default)]
-pub(super) struct Breakers(Mutex<BTreeMap<String, Breaker>>);
+#[derive(Debug)]
+pub(crate) struct Breakers {
+    /// What the instances are, for operators.
+    what: &'static str,
+    all: Mutex<BTreeMap<String, Breaker>>,
+}
 
 /// Leave to make one call. It should be told how that ended; if it is not, another one is tried some time later.
 #[derive(Debug)]
-pub(super) struct Permit {
+pub(crate) struct Permit {
     breakers: Arc<Breakers>,
     instance: String,
 }
 
 impl Breakers {
+    /// `what`: what the instances are, for operators.
+    pub(crate) fn new(what: &'static str) -> Arc<Self> {
+        Arc::new(Self { what, all: Mutex::default() })
+    }
+
     /// Leave for one call, or how long to wait for it.
-    pub(super) fn permit(self: &Arc<Self>, instance: &str) -> Result<Permit, Duration> {
+    pub(crate) fn permit(self: &Arc<Self>, instance: &str) -> Result<Permit, Duration> {
         let now = Instant::now();
         let admission = self.all().entry(instance.to_owned()).or_default().admit(now);
         match admission {
@@ -30,31 +39,31 @@ impl Breakers {
     }
 
     /// The instances that are left alone, or tried by one question.
-    pub(super) fn open(&self) -> Vec<String> {
+    pub(crate) fn open(&self) -> Vec<String> {
         let all = self.all();
         let open = all.iter().filter(|(_, breaker)| breaker.is_open());
         open.map(|(instance, _)| instance.clone()).collect()
     }
 
     fn all(&self) -> MutexGuard<'_, BTreeMap<String, Breaker>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Permit {
     /// The plugin answered, whatever it said.
-    pub(super) fn succeeded(self) {
+    pub(crate) fn succeeded(&self) {
         let mut all = self.breakers.all();
         let Some(breaker) = all.get_mut(&self.instance) else { return };
         let was_open = breaker.is_open();
         breaker.succeeded();
         if was_open {
-            tracing::info!(instance = self.instance, "the auth plugin answers again");
+            tracing::info!(instance = self.instance, "{} answers again", self.breakers.what);
         }
     }
 
     /// The plugin did not.
-    pub(super) fn failed(self) {
+    pub(crate) fn failed(&self) {
         let mut all = self.breakers.all();
         let Some(breaker) = all.get_mut(&self.instance) else { return };
         let was_open = breaker.is_open();
@@ -62,7 +71,8 @@ impl Permit {
         if breaker.is_open() && !was_open {
             tracing::error!(
                 instance = self.instance,
-                "the auth plugin has failed too often and is left alone for a while; nobody is let in meanwhile"
+                "{} has failed too often and is left alone for a while; nobody is let in by it meanwhile",
+                self.breakers.what
             );
         }
     }
