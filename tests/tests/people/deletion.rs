@@ -203,26 +203,31 @@ on_both_databases! {
             ensure!(admin.put("/api/mod/plugin/api/disable", &json!({}))?.status == 200);
             eventually("away", || Ok(supervisor.get("/api/api/revoked")?.status == 404))
         };
+        let reset = |admin: &mut Client<'_>, more: Value| {
+            ensure!(admin.put("/api/mod/plugin/api", &body(more))?.status == 200);
+            let reply = admin.put("/api/mod/plugin/api/reset", &json!({}))?;
+            ensure!(reply.status == 200, "{reply:?}");
+            Ok(())
+        };
+        let stubborn = || json!({ "fail": 1_000_000 });
         // What was before it began is nothing to it.
         gone(&supervisor, "bob")?;
-        ensure!(admin.post("/api/mod/plugin/", &body(json!({})))?.status == 200);
+        ensure!(admin.post("/api/mod/plugin/", &body(stubborn()))?.status == 200);
         disable(&mut admin)?;
         let id = gone(&supervisor, "ada")?;
-        ensure!(admin.put("/api/mod/plugin/api", &body(json!({ "fail": 1_000_000 })))?.status == 200);
         let refused = admin.put("/api/mod/plugin/api/enable", &json!({}))?;
         ensure!(refused.status == 400 && refused.text().contains("--give-up api"), "{refused:?}");
         ensure!(supervisor.get("/api/api/revoked")?.status == 404, "it serves");
-        ensure!(admin.put("/api/mod/plugin/api", &body(json!({})))?.status == 200);
-        ensure!(admin.put("/api/mod/plugin/api/enable", &json!({}))?.status == 200);
+        reset(&mut admin, json!({}))?;
         told_once(&stage, &["api"], &id)?;
 
-        ensure!(admin.put("/api/mod/plugin/api", &body(json!({ "fail": 1_000_000 })))?.status == 200);
+        reset(&mut admin, stubborn())?;
         disable(&mut admin)?;
         gone(&supervisor, "eve")?;
         ensure!(admin.put("/api/mod/plugin/api/enable", &json!({}))?.status == 400);
         let given_up = supervisor.command(&["user", "revocations", "--give-up", "api"])?;
         ensure!(given_up.code == 0, "{given_up:?}");
-        ensure!(admin.put("/api/mod/plugin/api/enable", &json!({}))?.status == 200);
+        reset(&mut admin, json!({}))?;
         told_once(&stage, &["api"], &id)?;
         let nobody = supervisor.command(&["user", "revocations", "--give-up", "nobody"])?;
         ensure!(nobody.code == 1 && nobody.stderr.contains("nobody"), "{nobody:?}");
