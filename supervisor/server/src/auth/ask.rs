@@ -73,13 +73,13 @@ impl Asker {
         };
         match answer(response, email) {
             Answer::Accepted(user) => {
-                self.answered(line.permit);
+                self.answered(&line.permit);
                 Ok(user)
             }
             Answer::Refused(refusal, message) => {
                 let message = without(&message, token);
                 tracing::debug!(instance, email, %refusal, message, "an auth plugin refuses somebody");
-                self.answered(line.permit);
+                self.answered(&line.permit);
                 Err(Failure::Refused(refusal))
             }
             Answer::Broken(problem) => {
@@ -115,11 +115,11 @@ impl Asker {
         let called = line.client.authorize(timed(request, until));
         match bounded(&line.entered, until, called).await {
             Ok(response) => {
-                self.answered(line.permit);
+                self.answered(&line.permit);
                 Ok(response.into_inner().allowed)
             }
             Err(Broken::Status(status)) if status.code() == Code::Unimplemented => {
-                self.answered(line.permit);
+                self.answered(&line.permit);
                 Ok(allows(&user.groups, groups, rule))
             }
             Err(broken) => Err(self.broken(line, &broken, "")),
@@ -152,7 +152,7 @@ impl Asker {
         Ok(Line { entered, client, permit })
     }
 
-    fn answered(&self, permit: Permit) {
+    fn answered(&self, permit: &Permit) {
         permit.succeeded();
         self.counts.call(Call::Answered);
     }
