@@ -187,9 +187,8 @@ on_both_databases! {
         let supervisor = stage.serve()?;
         let mut admin = supervisor.admin()?;
         let path = stage.root().join("api");
-        let body = |more: Value| {
-            let mut revoke = json!({ "journal": path.display().to_string() });
-            revoke.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+        let body = |mut revoke: Value| {
+            revoke["journal"] = path.display().to_string().into();
             json!({ "module": "mock", "name": "api", "parameters": { "revoke": revoke } })
         };
         let gone = |supervisor: &Supervisor<'_>, name: &str| -> Result<String> {
