@@ -75,12 +75,11 @@ def main(chromium, profile, pictures, plan):
     person.wait("document.querySelector('form[data-ceremony=create]')", "the question for a key")
     browser.picture(os.path.join(pictures, "key-add.png"))
     person.press("Add")
-    person.see("Your profile")
+    # The log-in that waited for it goes on.
+    person.see("One more step")
     keys = browser.call("WebAuthn.getCredentials", authenticatorId=authenticator)["credentials"]
     assert len(keys) == 1 and keys[0]["rpId"] == "localhost", keys
 
-    browser.go(plan["login"])
-    person.see("One more step")
     person.press(plan["scheme"])
     person.wait("document.querySelector('form[data-ceremony=get]')", "the question for the key")
     browser.picture(os.path.join(pictures, "key-log-in.png"))

@@ -1,7 +1,8 @@
 //! What is left behind: numbers, and lines of a log that no token is in.
 
+use std::cell::RefCell;
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Once};
 
 use outboard::gateway::observe::Observer;
 use outboard::metrics::Metrics;
@@ -9,36 +10,39 @@ use outboard_proto::plugin::v1::{AuthenticateRequest, AuthenticateResponse};
 use outboard_proto::plugin::v1::{Refusal, RefusalReason, authenticate_response::Result as Said};
 use tonic::Status;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::MakeWriter;
 
 use crate::fixture::{EMAIL, Fixture, Setup, TOKEN};
 use crate::plugin::{Plugin, look_up};
 
-/// All that is logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+/// All that is logged on this thread, which is all that a test has.
+struct Log;
+
+thread_local! {
+    static LOGGED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 impl Log {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    /// One for all tests: what none of them listened to when it was first said would never be heard.
+    fn begin() {
+        static BEGUN: Once = Once::new();
+        BEGUN.call_once(|| {
+            let filter = EnvFilter::new("outboard=trace");
+            tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Self).init();
+        });
+    }
+
+    fn text() -> String {
+        LOGGED.with_borrow(|logged| String::from_utf8(logged.clone()).unwrap())
     }
 }
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
+        LOGGED.with_borrow_mut(|logged| logged.write(bytes))
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
-    }
-}
-
-impl<'w> MakeWriter<'w> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'w self) -> Self {
-        self.clone()
     }
 }
 
@@ -61,13 +65,7 @@ async fn quoting(request: AuthenticateRequest) -> Result<AuthenticateResponse, S
 
 #[tokio::test]
 async fn no_token_gets_into_a_log_or_an_answer() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new("outboard=trace"))
-        .with_writer(log.clone())
-        .finish();
-    // The runtime of this test has this thread only.
-    let _logging = tracing::subscriber::set_default(subscriber);
+    Log::begin();
     let fixture = Setup::new().start(Plugin::new(quoting)).await;
     let nasty = "to+ken/with=signs";
     for token in [TOKEN, nasty] {
@@ -84,7 +82,7 @@ async fn no_token_gets_into_a_log_or_an_answer() {
     }
     let doubled = [("Email-Id", EMAIL), ("Access-Token", TOKEN), ("Access-Token", nasty)];
     fixture.forward("", &doubled).await;
-    let log = log.text();
+    let log = Log::text();
     assert!(log.contains("refuses somebody") && log.contains("could not say"), "{log}");
     for token in [TOKEN, nasty, "to%2Bken%2Fwith=signs"] {
         assert!(!log.contains(token), "{log}");
