@@ -27,7 +27,7 @@ use outboard_store::outbox::{Outbox, Place};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use crate::clock::now_ms;
+use crate::clock::now_ms;
 use crate::plugin::roles::Roster;
 use crate::plugin::snapshot::Routes;
 use crate::task;

@@ -19,7 +19,7 @@ use self::tell::Line;
 use self::teller::Teller;
 use super::people::People;
 use super::{Failure, Identity, Parts};
-use crate::events::now_ms;
+use crate::clock::now_ms;
 
 /// Between two looks at what is due, at most: another supervisor may have written it down.
 const LOOK_EVERY: Duration = Duration::from_secs(5);

@@ -10,7 +10,7 @@ use outboard_store::{Store, StoreError};
 use tokio::sync::{Notify, oneshot};
 
 use super::tell::{Gone, Line, Told};
-use crate::events::now_ms;
+use crate::clock::now_ms;
 use crate::plugin::roles::Roster;
 use crate::plugin::snapshot::{Activation, Routes};
 use crate::task;

@@ -2,7 +2,7 @@
 
 use sqlx::QueryBuilder;
 
-use super::{Session, Sessions};
+use super::Sessions;
 use crate::error::StoreError;
 use crate::outbox::rows::text;
 use crate::pools::{on, within};
@@ -85,25 +85,6 @@ impl Sessions<'_> {
             self.sign_out(hash, account).await?;
         }
         Ok(sessions.len())
-    }
-
-    /// The session was used just now, and ends later than was said before.
-    pub async fn touch(
-        self,
-        session: &Session,
-        now_ms: i64,
-        expires_ms: i64,
-    ) -> Result<(), StoreError> {
-        const SQL: &str = "UPDATE session SET last_seen_ms = $2, expires_ms = $3 \
-                           WHERE hash = $1 AND last_seen_ms <= $2";
-        let touched = on!(&self.store.pools, pool => sqlx::query(SQL)
-            .bind(text(&session.hash))
-            .bind(now_ms)
-            .bind(expires_ms)
-            .execute(pool)
-            .await
-            .map(drop));
-        self.told("note that a session was used", touched)
     }
 
     /// Counts one use of each of these proofs; `None`: the password.
